@@ -11,6 +11,8 @@ from .models import (
     BulkAction,
     BulkActionRow,
     Charge,
+    ChequeClearing,
+    ChequeDeposit,
     Concession,
     DayClose,
     DayTotal,
@@ -168,6 +170,22 @@ class ReversalAdmin(MoneyAdmin):
     list_select_related = ["payment", "voided_by"]
     search_fields = ["payment__receipt_number", "reason", "payment__student__user__search_text"]
     date_hierarchy = "voided_on"
+
+
+@admin.register(ChequeDeposit)
+class ChequeDepositAdmin(MoneyAdmin):
+    list_display = ["payment", "deposited_on", "deposited_by"]
+    list_select_related = ["payment", "deposited_by"]
+    search_fields = ["payment__receipt_number", "payment__student__user__search_text"]
+    date_hierarchy = "deposited_on"
+
+
+@admin.register(ChequeClearing)
+class ChequeClearingAdmin(MoneyAdmin):
+    list_display = ["payment", "cleared_on", "cleared_by"]
+    list_select_related = ["payment", "cleared_by"]
+    search_fields = ["payment__receipt_number", "payment__student__user__search_text"]
+    date_hierarchy = "cleared_on"
 
 
 @admin.register(Refund)

@@ -13,7 +13,7 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.fields import ZERO_VALUE, MoneyField
 from coachmaster.core.money import ZERO
 
-from .ledger import amounts_paid, calculate_status
+from .ledger import amounts_paid, amounts_uncleared, calculate_status
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet
 
 
@@ -44,9 +44,9 @@ def current_statuses(students, charges):
     by_student = defaultdict(list)
     for charge in charges:
         by_student[charge.student_id].append(charge)
-    today = timezone.localdate()
+    today, uncleared = timezone.localdate(), amounts_uncleared(students)
     return {
-        key: calculate_status(by_student[key], paid, today)
+        key: calculate_status(by_student[key], paid, today, uncleared[key])
         for key, paid in amounts_paid(students).items()
     }
 
@@ -57,12 +57,19 @@ def save_statuses(statuses):
     for key, status in statuses.items():
         due = status.next_due
         first_due_on = due.charge.due_on if due else None
-        accounts.append(Account(student_id=key, balance=status.balance, first_due_on=first_due_on))
+        accounts.append(
+            Account(
+                student_id=key,
+                balance=status.balance,
+                first_due_on=first_due_on,
+                uncleared=status.uncleared,
+            )
+        )
     Account.objects.bulk_create(
         accounts,
         update_conflicts=True,
         unique_fields=["student"],
-        update_fields=["balance", "first_due_on"],
+        update_fields=["balance", "first_due_on", "uncleared"],
     )
     _save_unpaid_amounts(line for status in statuses.values() for line in status.lines)
 

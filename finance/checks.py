@@ -15,6 +15,8 @@ from .models import (
     BulkActionKind,
     Charge,
     ChargeKind,
+    ChequeClearing,
+    ChequeDeposit,
     Concession,
     DayClose,
     DayTotal,
@@ -73,6 +75,39 @@ def reversals():
         yield f"{reference.payment} is cancelled and still has the reference {reference}."
 
 
+def _counted_payments():
+    cleared = ChequeClearing.objects.values("payment")
+    return Payment.objects.filter(reversal=None).exclude(~Q(pk__in=cleared), mode=Mode.CHEQUE)
+
+
+def cheques():
+    """Only cheques clear, once, after they were received; the others are cached as uncleared."""
+    for what, rows, day in (
+        ("cleared", ChequeClearing.objects, "cleared_on"),
+        ("deposited", ChequeDeposit.objects, "deposited_on"),
+    ):
+        for row in rows.exclude(payment__mode=Mode.CHEQUE).select_related("payment"):
+            yield f"{row.payment} was {what}, but not paid by cheque."
+        early = rows.filter(**{f"{day}__lt": F("payment__paid_on")})
+        for row in early.select_related("payment"):
+            yield f"{row.payment} was {what} before it was received."
+    late = ChequeClearing.objects.filter(recorded_at__gt=F("payment__reversal__voided_at"))
+    for row in late.select_related("payment"):
+        yield f"{row.payment} cleared after it was cancelled."
+    uncleared = defaultdict(lambda: ZERO)
+    cheques = Payment.objects.filter(mode=Mode.CHEQUE, reversal=None, clearing=None)
+    for student, amount in cheques.order_by("pk").values_list("student", "amount").iterator(CHUNK):
+        uncleared[student] += amount
+    for student, cached in Account.objects.values_list("pk", "uncleared").iterator(CHUNK):
+        if cached != (amount := uncleared.pop(student, ZERO)):
+            yield (
+                f"Student {student}: cheques of {display(cached)} are cached as not cleared, "
+                f"the rows say {display(amount)}."
+            )
+    for student in sorted(uncleared):
+        yield f"Student {student} has cheques and no account."
+
+
 def balances():
     """The cached balance of each student follows from the rows."""
     calculated = defaultdict(lambda: ZERO)
@@ -84,7 +119,7 @@ def balances():
                 approved_on=None
             ),
         ),
-        (-1, Payment.objects.filter(reversal=None)),
+        (-1, _counted_payments()),
         (1, Refund.objects.all()),
     ):
         for student, amount in rows.order_by("pk").values_list("student", "amount").iterator(CHUNK):
@@ -102,9 +137,7 @@ def balances():
 def open_charges():
     """The cached unpaid amount of each charge follows from the payments."""
     paid, conceded, oldest = defaultdict(lambda: ZERO), defaultdict(lambda: ZERO), {}
-    for student, amount in (
-        Payment.objects.filter(reversal=None).values_list("student", "amount").iterator(CHUNK)
-    ):
+    for student, amount in _counted_payments().values_list("student", "amount").iterator(CHUNK):
         paid[student] += amount
     for student, amount in Refund.objects.values_list("student", "amount").iterator(CHUNK):
         paid[student] -= amount
@@ -338,7 +371,7 @@ def concessions():
 def refunds():
     """A payment is refunded at most once in full, to its student, and not before it was paid."""
     refunded = defaultdict(lambda: ZERO)
-    rows = Refund.objects.select_related("payment__reversal").order_by("pk")
+    rows = Refund.objects.select_related("payment__reversal", "payment__clearing").order_by("pk")
     for refund in rows.iterator(CHUNK):
         payment = refund.payment
         refunded[payment.pk] += refund.amount
@@ -351,7 +384,9 @@ def refunds():
             yield f"{refund} refunds {payment}, which is cancelled."
         if refund.student_id != payment.student_id:
             yield f"{refund} and {payment} belong to different students."
-        if refund.refunded_on < payment.paid_on:
+        if not payment.is_cleared:
+            yield f"{refund} refunds {payment}, whose cheque has not cleared."
+        elif refund.refunded_on < payment.counted_on:
             yield f"{refund} is dated before {payment}."
 
 
@@ -397,6 +432,7 @@ def bulk_actions():
 CHECKS = [
     receipt_numbers,
     reversals,
+    cheques,
     balances,
     open_charges,
     day_totals,

@@ -22,9 +22,9 @@ class PaymentStatus(models.TextChoices):
 
 @dataclass(frozen=True)
 class DueAmount:
-    """Rupees of one status: `₹4,000 overdue since 5 Nov`."""
+    """Rupees of one status: `₹4,000 overdue since 5 Nov`; None for cheques."""
 
-    status: PaymentStatus
+    status: PaymentStatus | None
     amount: Decimal
     when: str
 
@@ -36,7 +36,7 @@ class DueAmounts:
     """The unpaid amounts of a student as of the day ``on``; all figures in rupees.
 
     ``unpaid`` are pairs of a due date and an amount. The text is like `₹4,000 overdue since 5 Nov ·
-    ₹19,200 due today · ₹28,800 later`.
+    ₹19,200 due today · ₹28,800 later`. ``uncleared`` are the cheques that are not subtracted.
     """
 
     def __init__(
@@ -45,9 +45,11 @@ class DueAmounts:
         unpaid: Iterable[tuple[datetime.date, Decimal]],
         *,
         advance: Decimal = ZERO,
+        uncleared: Decimal = ZERO,
         has_fees: bool = True,
     ):
         self.on, self.advance, self.has_fees = on, advance, has_fees
+        self.uncleared = uncleared
         self.by_day: dict[datetime.date, Decimal] = {}
         for day, amount in sorted(pair for pair in unpaid if pair[1] > ZERO):
             self.by_day[day] = self.by_day.get(day, ZERO) + amount
@@ -85,6 +87,16 @@ class DueAmounts:
     def next_on(self):
         """The first due date after ``on``, or None."""
         return next((day for day in self.by_day if day > self.on), None)
+
+    @property
+    def if_cleared(self):
+        """The amounts if all cheques clear. Nobody is asked for more."""
+        rest, unpaid = self.uncleared, []
+        for day, amount in self.by_day.items():
+            part = min(amount, rest)
+            rest -= part
+            unpaid.append((day, amount - part))
+        return DueAmounts(self.on, unpaid, advance=self.advance + rest, has_fees=self.has_fees)
 
     @property
     def status(self):
@@ -127,6 +139,8 @@ class DueAmounts:
             parts.append(DueAmount(PaymentStatus.UPCOMING, later, "later"))
         if self.advance:
             parts.append(DueAmount(PaymentStatus.ADVANCE, self.advance, "in advance"))
+        if self.uncleared:
+            parts.append(DueAmount(None, self.uncleared, "by cheque, not cleared"))
         return parts
 
     def _text(self, parts):

@@ -1,11 +1,14 @@
 """Calculate dues: charges − concessions − payments + refunds = balance.
 
-Cancelled rows do not count. Payments are allocated to the oldest charges first.
+Cancelled rows do not count, and cheques only from the day they cleared. Payments are allocated to
+the oldest charges first.
 """
 
 import datetime
+from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db.models import OuterRef, Sum
 
@@ -47,6 +50,7 @@ class FeeStatus:
     total_paid: Decimal  # less refunds
     conceded: Decimal = ZERO
     lines: list[ChargeLine] = field(default_factory=list)
+    uncleared: Decimal = ZERO  # cheques that are not in `total_paid` yet
 
     @property
     def balance(self):
@@ -63,6 +67,7 @@ class FeeStatus:
             self.on,
             ((line.charge.due_on, line.unpaid) for line in self.lines),
             advance=self.advance,
+            uncleared=self.uncleared,
             has_fees=bool(self.total_fee or self.total_paid),
         )
 
@@ -95,29 +100,46 @@ class FeeStatus:
     def is_part_paid(self):
         return self.total_paid > ZERO and self.balance > ZERO
 
-    def after(self, amount):
+    def after(self, amount, *, is_cleared=True):
+        """Return the status after a payment; a cheque that ``is_cleared`` counts at once."""
+        counted, waiting = (amount, ZERO) if is_cleared else (ZERO, amount)
         charges = [line.charge for line in self.lines]
-        return calculate_status(charges, self.total_paid + amount, self.on)
+        return calculate_status(
+            charges, self.total_paid + counted, self.on, self.uncleared + waiting
+        )
+
+    @property
+    def if_cleared(self):
+        """The status if all cheques clear."""
+        if not self.uncleared:
+            return self
+        charges = [line.charge for line in self.lines]
+        return calculate_status(charges, self.total_paid + self.uncleared, self.on)
 
 
 # The status of one student ------------------------------------------------------------------------
 
 
-def fee_status(student, on, *, paid=None):
-    """Return the FeeStatus of ``student`` (a profile or an id) at the end of the day ``on``."""
+def fee_status(student, on, *, received=None):
+    """Return the FeeStatus of ``student`` (a profile or an id) at the end of the day ``on``.
+
+    ``received`` is the Received of the student, if it is known.
+    """
     key = getattr(student, "pk", student)
-    if paid is None:
-        paid = amount_paid(key, on)
-    return calculate_status(student_charges_as_of(students=[key], on=on), paid, on)
+    if received is None:
+        received = received_from(key, on)
+    charges = student_charges_as_of(students=[key], on=on)
+    return calculate_status(charges, received.paid, on, received.uncleared)
 
 
-def calculate_status(charges, paid, on):
+def calculate_status(charges, paid, on, uncleared=ZERO):
     return FeeStatus(
         on=on,
         total_fee=sum((charge.amount for charge in charges), ZERO),
         conceded=sum((charge.conceded for charge in charges), ZERO),
         total_paid=paid,
         lines=allocate(charges, paid, on),
+        uncleared=uncleared,
     )
 
 
@@ -173,17 +195,50 @@ def with_concessions(charges, on):
     )
 
 
-@compiled  # 2.2 to 0.1 ms, with each page of one student's fees
-def _amount_paid(*, student, on):
-    paid, refunded = (
-        sum_of(rows.as_of(on).filter(student=student)) for rows in (Payment.objects, Refund.objects)
+class Received(NamedTuple):
+    """In rupees: payments less refunds, and cheques that have not cleared."""
+
+    paid: Decimal = ZERO
+    uncleared: Decimal = ZERO
+
+
+def received_by(payments):
+    """Return the Received of ``payments`` `with_refunded`, loaded with reversal and clearing."""
+    active = [payment for payment in payments if not payment.is_cancelled]
+    return Received(
+        sum((row.amount - row.refunded for row in active if row.is_cleared), ZERO),
+        sum((row.amount for row in active if not row.is_cleared), ZERO),
     )
-    return Account.objects.filter(pk=student).values_list(paid - refunded, flat=True)
+
+
+@compiled  # 2.2 to 0.1 ms, with each page of one student's fees
+def _received(*, student, on):
+    paid, refunded, uncleared = (
+        sum_of(rows.filter(student=student))
+        for rows in (
+            Payment.objects.as_of(on),
+            Refund.objects.as_of(on),
+            Payment.objects.uncleared_as_of(on),
+        )
+    )
+    return Account.objects.filter(pk=student).values_list(paid - refunded, uncleared)
+
+
+def received_from(student, on):
+    """Return the Received of a student (id) at the end of the day ``on``."""
+    return next((Received(*row) for row in _received(student=student, on=on)), Received())
 
 
 def amount_paid(student, on):
     """Return the payments of a student (id) less refunds at the end of the day ``on``."""
-    return next(iter(_amount_paid(student=student, on=on)), ZERO)
+    return received_from(student, on).paid
+
+
+def amounts_uncleared(students, on=None):
+    """Return ``{student: rupees}`` of cheques, for up to some hundreds of ids."""
+    cheques = Payment.objects.uncleared() if on is None else Payment.objects.uncleared_as_of(on)
+    sums = cheques.filter(student__in=students).order_by().values_list("student")
+    return defaultdict(lambda: ZERO, sums.annotate(Sum("amount")))
 
 
 def amounts_paid(students, on=None):
@@ -198,12 +253,13 @@ def amounts_paid(students, on=None):
     return paid
 
 
-def with_amount_paid(enrollments):
-    paid, refunded = (
+def with_received(enrollments):
+    """Annotate the payments less refunds of the student, and the cheques that have not cleared."""
+    paid, refunded, uncleared = (
         sum_of(rows.filter(student=OuterRef("student")))
-        for rows in (Payment.objects.active(), Refund.objects.all())
+        for rows in (Payment.objects.counted(), Refund.objects.all(), Payment.objects.uncleared())
     )
-    return enrollments.annotate(paid=paid - refunded)
+    return enrollments.annotate(paid=paid - refunded, uncleared=uncleared)
 
 
 # Totals of the institute --------------------------------------------------------------------------
@@ -215,7 +271,7 @@ def rows_by_term(on=None):
         return {
             "charged": Charge.objects.active(),
             "conceded": Concession.objects.active(),
-            "paid": Payment.objects.active(),
+            "paid": Payment.objects.counted(),
             "refunded": Refund.objects.all(),
         }
     return {

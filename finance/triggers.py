@@ -9,6 +9,8 @@ TABLES = [
     "finance_payment",
     "finance_reversal",
     "finance_refund",
+    "finance_chequedeposit",
+    "finance_chequeclearing",
     "finance_dayclose",
     "finance_letterhead",
     "finance_receiptprint",

@@ -7,6 +7,8 @@ from coachmaster.core.dates import financial_year
 from coachmaster.core.money import ZERO, plain
 from finance.ledger import FeeStatus, allocate, allocate_payment
 from finance.models import (
+    ChequeClearing,
+    ChequeDeposit,
     Letterhead,
     LiveReference,
     Mode,
@@ -17,11 +19,13 @@ from finance.models import (
     normalised_reference,
 )
 
-from .academy import CHUNK
+from .academy import CHUNK, DAY
 
 #: Payment modes, with weights.
 MODES = {Mode.UPI: 50, Mode.CASH: 22, Mode.BANK_TRANSFER: 12, Mode.CARD: 11, Mode.CHEQUE: 5}
 BANKS = ["HDFC", "SBIN", "ICIC", "UTIB", "MAHB"]
+#: Days from the receipt of a cheque until it is taken to the bank, and until the bank answers.
+TO_DEPOSIT, TO_CLEAR = DAY, 4 * DAY
 
 
 def create_payments(academy, receipts, charges, progress):
@@ -75,7 +79,7 @@ def _status(charges, paid, day):
 def _payment(academy, receipt, status, numbering, references):
     series = numbering.next(receipt.day)
     mode, reference = _mode(academy.rng, references)
-    after = status.after(receipt.amount)
+    after = status.after(receipt.amount, is_cleared=mode != Mode.CHEQUE)
     profile = receipt.student.profile
     return Payment(
         student=profile,
@@ -97,7 +101,7 @@ def _payment(academy, receipt, status, numbering, references):
             for charge, part in allocate_payment(status, receipt.amount)
         ],
         balance_after=after.balance,
-        dues_after=after.amounts.dated if after.balance > ZERO else "",
+        dues_after=after.amounts.dated if after.balance > ZERO or after.uncleared else "",
         letterhead=numbering.letterhead,
         place_of_supply=numbering.letterhead.place_of_supply(profile),
     )
@@ -130,14 +134,42 @@ def _write(academy, receipts):
         batch_size=CHUNK,
     )
     Reversal.objects.bulk_create(
-        Reversal(
+        _reversal(academy, receipt) for receipt in receipts if receipt.cancel_reason
+    )
+    cheques = [receipt for receipt in receipts if receipt.payment.mode == Mode.CHEQUE]
+    ChequeDeposit.objects.bulk_create(
+        ChequeDeposit(
             payment=receipt.payment,
-            voided_on=receipt.day,
-            booked_on=receipt.day,
-            reason=receipt.cancel_reason,
-            voided_by=academy.owner,
-            voided_at=receipt.at + datetime.timedelta(minutes=8),
+            deposited_on=receipt.day + TO_DEPOSIT,
+            deposited_by=academy.desk,
+            recorded_at=receipt.at + TO_DEPOSIT,
         )
-        for receipt in receipts
-        if receipt.cancel_reason
+        for receipt in cheques
+        if receipt.at + TO_DEPOSIT <= academy.now
+    )
+    ChequeClearing.objects.bulk_create(
+        ChequeClearing(
+            payment=receipt.payment,
+            cleared_on=receipt.day + TO_CLEAR,
+            cleared_by=academy.owner,
+            recorded_at=receipt.at + TO_CLEAR,
+        )
+        for receipt in cheques
+        if receipt.at + TO_CLEAR <= academy.now and not receipt.cancel_reason
+    )
+
+
+def _reversal(academy, receipt):
+    """Cancel a receipt after minutes, or let its cheque bounce after days."""
+    after, kind, reason = datetime.timedelta(minutes=8), Reversal.Kind.VOID, receipt.cancel_reason
+    if receipt.payment.mode == Mode.CHEQUE and receipt.at + TO_CLEAR <= academy.now:
+        after, kind, reason = TO_CLEAR, Reversal.Kind.BOUNCED, "Funds insufficient"
+    return Reversal(
+        payment=receipt.payment,
+        kind=kind,
+        voided_on=(day := receipt.day + after),
+        booked_on=day,
+        reason=reason,
+        voided_by=academy.owner,
+        voided_at=receipt.at + after,
     )

@@ -104,4 +104,5 @@ class StatementData:
     guardian: str = ""
     brought_forward: Decimal = ZERO
     dues: Sequence[StatementDue] = field(default_factory=tuple)
+    uncleared: Decimal = ZERO  # cheques that are not among the lines
     upi: UpiPayment | None = None

@@ -199,8 +199,9 @@ def _outcome_label(balance):
 
 def _owed(data):
     """Return the dues by date as text; empty without any."""
-    amounts = DueAmounts(data.on, ((due.due_on, due.amount) for due in data.dues))
-    return amounts.dated if data.dues else ""
+    unpaid = ((due.due_on, due.amount) for due in data.dues)
+    amounts = DueAmounts(data.on, unpaid, uncleared=data.uncleared)
+    return amounts.dated if amounts.parts else ""
 
 
 def _due(due, on):

@@ -154,6 +154,7 @@ class PaymentImporter(Importer):
             cheque_on=row.get("cheque_on", row["paid_on"]),
             notes=_notes(row),
             token=row["token"],
+            has_cleared=True,
         )
         payment = build_payment(
             student=student,

@@ -1,6 +1,7 @@
 from .approval_limits import ApprovalLimit
 from .bulk_actions import BulkAction, BulkActionKind, BulkActionRow
 from .charges import Charge, ChargeKind
+from .cheques import ChequeClearing, ChequeDeposit
 from .concessions import Concession, ConcessionKind
 from .day_closes import DayClose
 from .fee_plans import FeePlan, FeePlanPart

@@ -37,11 +37,27 @@ def _number_ranges(digits):
 class PaymentQuerySet(OwnRowsQuerySet):
     #: Tests the joined column: for another one PostgreSQL expects nearly no active payments.
     ACTIVE = Q(reversal__payment=None)
+    IS_CHEQUE = Q(mode=Mode.CHEQUE)
 
     def active(self):
         return self.filter(self.ACTIVE)
 
+    def counted(self):
+        """Limit to payments that count as paid: cheques have cleared."""
+        return self.filter(self.ACTIVE, ~self.IS_CHEQUE | Q(clearing__payment__isnull=False))
+
+    def uncleared(self):
+        return self.filter(self.ACTIVE, self.IS_CHEQUE, clearing__payment=None)
+
     def as_of(self, on):
+        """Limit to payments that counted as paid at the end of the day ``on``."""
+        return self.active_on(on).filter(~self.IS_CHEQUE | Q(clearing__cleared_on__lte=on))
+
+    def uncleared_as_of(self, on):
+        is_waiting = Q(clearing__payment=None) | Q(clearing__cleared_on__gt=on)
+        return self.active_on(on).filter(self.IS_CHEQUE, is_waiting)
+
+    def active_on(self, on):
         return self.filter(self.ACTIVE | Q(reversal__voided_on__gt=on), paid_on__lte=on)
 
     def with_receipt_number(self, search):
@@ -70,6 +86,7 @@ class PaymentQuerySet(OwnRowsQuerySet):
                 "enrollment__batch__course",
                 "received_by",
                 "reversal__voided_by",
+                "clearing",
                 "letterhead",
             )
             .annotate(was_printed=Exists(ReceiptPrint.objects.filter(payment=OuterRef("pk"))))
@@ -77,7 +94,7 @@ class PaymentQuerySet(OwnRowsQuerySet):
 
     def for_list(self):
         return self.select_related(
-            "student__user", "enrollment__batch", "received_by", "reversal"
+            "student__user", "enrollment__batch", "received_by", "reversal", "clearing"
         ).only(
             "receipt_number",
             "paid_on",
@@ -90,6 +107,7 @@ class PaymentQuerySet(OwnRowsQuerySet):
             "received_by__full_name",
             "reversal__kind",
             "reversal__reason",
+            "clearing__cleared_on",
         )
 
     def update(self, **kwargs):
@@ -138,6 +156,7 @@ class Payment(models.Model):
     settled = models.JSONField(
         default=list, help_text="Paid charges: pairs of a name and an amount."
     )
+    #: Without the cheques that had not cleared, this one included.
     balance_after = MoneyField()
     dues_after = SingleLineField(
         max_length=200,
@@ -157,8 +176,13 @@ class Payment(models.Model):
     class Meta:
         ordering = ["-paid_on", "-pk"]
         indexes = [
-            models.Index(fields=["student", "-paid_on", "amount"], name="payment_by_student"),
-            models.Index(fields=["enrollment", "paid_on", "amount"], name="payment_by_enrollment"),
+            models.Index(
+                fields=["student", "-paid_on", "amount", "mode"], name="payment_by_student"
+            ),
+            models.Index(
+                fields=["enrollment", "paid_on", "amount", "mode"], name="payment_by_enrollment"
+            ),
+            models.Index(fields=["paid_on"], condition=Q(mode="cheque"), name="payment_by_cheque"),
             models.Index(fields=["-paid_on", "-id", "mode"], name="payment_by_day"),
             models.Index(fields=["paid_on", "mode"], name="payment_by_day_and_mode"),
             models.Index(fields=["-recorded_at"], name="payment_by_newest"),
@@ -199,6 +223,18 @@ class Payment(models.Model):
     @property
     def is_cancelled(self):
         return hasattr(self, "reversal")
+
+    @property
+    def is_cleared(self):
+        """Whether it counts as paid, unless it is cancelled: a cheque must have cleared."""
+        return self.mode != Mode.CHEQUE or hasattr(self, "clearing")
+
+    @property
+    def counted_on(self):
+        """The day from which it counts as paid, or None."""
+        if self.mode != Mode.CHEQUE:
+            return self.paid_on
+        return self.clearing.cleared_on if self.is_cleared else None
 
     @property
     def settled_lines(self):

@@ -42,13 +42,18 @@ class Account(models.Model):
     balance = MoneyField(default=0)
     #: The due date of the oldest unpaid charge, or None.
     first_due_on = BoundedDateField(null=True, editable=False, db_index=True)
+    #: Cheques that have not cleared, which `balance` leaves out.
+    uncleared = MoneyField(default=0)
 
     objects = AccountQuerySet.as_manager()
 
     class Meta:
         # Covers the order and the totals of the list of dues.
         indexes = [
-            models.Index(fields=["balance", "student", "first_due_on"], name="account_by_balance")
+            models.Index(
+                fields=["balance", "student", "first_due_on", "uncleared"],
+                name="account_by_balance",
+            )
         ]
 
     def __str__(self):

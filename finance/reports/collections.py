@@ -1,4 +1,7 @@
-"""Collections: money received and fees due by month, course and batch."""
+"""Collections: money received and fees due by month, course and batch.
+
+Cheques are received on the day they clear.
+"""
 
 import datetime
 from collections import defaultdict
@@ -13,7 +16,7 @@ from academics.models import Batch, Course, Enrollment
 from coachmaster.core.dates import month_end, month_start
 from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.money import ZERO
-from finance.models import Charge, Concession, DayTotal, Payment, Refund
+from finance.models import Charge, ChequeClearing, Concession, DayTotal, Mode, Payment, Refund
 
 
 @dataclass
@@ -108,7 +111,7 @@ class CollectionsReport:
             sums = self._of_course(rows).values_list(day, "enrollment__batch")
             for on, batch, amount in sums.annotate(Sum("amount")):
                 by_month_and_batch[month_start(on), batch].add(name, amount)
-        for name, month, batch, amount in self._concessions_and_refunds:
+        for name, month, batch, amount in self._other_terms:
             by_month_and_batch[month, batch].add(name, amount)
         batches = batches_by_id({batch for _, batch in by_month_and_batch})
         rows = [
@@ -121,7 +124,7 @@ class CollectionsReport:
     def _totals_by_month(self):
         # Grouped by day, because SQLite calls Python for the month of each row.
         if self.course is None:
-            payments = self._in_months(DayTotal.objects.all(), "paid_on")
+            payments = self._in_months(DayTotal.objects.exclude(mode=Mode.CHEQUE), "paid_on")
         else:
             payments = self._of_course(self._payments)
         by_month = defaultdict(CollectionTotals)
@@ -131,7 +134,7 @@ class CollectionsReport:
         ]:
             for on, amount in rows.values_list(day).annotate(Sum("amount")):
                 by_month[month_start(on)].add(name, amount)
-        for name, month, _, amount in self._concessions_and_refunds:
+        for name, month, _, amount in self._other_terms:
             by_month[month].add(name, amount)
         return by_month
 
@@ -140,7 +143,7 @@ class CollectionsReport:
         for name, rows in [("due", self._charges), ("received", self._payments)]:
             for batch, amount in self._sums_by_batch(rows):
                 by_batch[batch].add(name, amount or ZERO)
-        for name, _, batch, amount in self._concessions_and_refunds:
+        for name, _, batch, amount in self._other_terms:
             by_batch[batch].add(name, amount)
         return {batch: totals for batch, totals in by_batch.items() if totals}
 
@@ -159,18 +162,22 @@ class CollectionsReport:
         return [*enrollments.values_list("batch").annotate(total=total), (None, without_batch)]
 
     @cached_property
-    def _concessions_and_refunds(self):
+    def _other_terms(self):
+        """Concessions, refunds and cheques."""
+        concessions, cheques = Concession.objects.active(), ChequeClearing.objects.active()
+        of_charge, of_payment = "charge__enrollment", "payment__enrollment"
         terms = [
-            ("due", -1, Concession.objects.active(), "charge__due_on", "charge__enrollment"),
-            ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment"),
+            ("due", -1, concessions, "charge__due_on", of_charge, "amount"),
+            ("refunded", 1, Refund.objects.all(), "refunded_on", of_payment, "amount"),
+            ("received", 1, cheques, "cleared_on", of_payment, "payment__amount"),
         ]
         return [
             (name, month_start(on), batch, sign * amount)
-            for name, sign, rows, day, enrollment in terms
+            for name, sign, rows, day, enrollment, column in terms
             for on, batch, amount in (
                 self._of_course(self._in_months(rows, day), enrollment)
                 .values_list(day, f"{enrollment}__batch")
-                .annotate(Sum("amount"))
+                .annotate(Sum(column))
             )
         ]
 
@@ -180,7 +187,8 @@ class CollectionsReport:
 
     @property
     def _payments(self):
-        return self._in_months(Payment.objects.active(), "paid_on")
+        payments = Payment.objects.active().exclude(mode=Mode.CHEQUE)
+        return self._in_months(payments, "paid_on")
 
     def _in_months(self, rows, day):
         first, last = self.months[0], month_end(self.months[-1])

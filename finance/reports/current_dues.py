@@ -77,17 +77,21 @@ class CurrentDues:
         return rows
 
     def debtors(self, ids):
-        """Return a StudentDues for each student, with two queries."""
+        """Return a StudentDues for each student, with two queries; three for a past day."""
         ids = list(ids)
         end = timezone.make_aware(datetime.datetime.combine(self.on + DAY, datetime.time.min))
         accounts = {account.pk: account for account in _accounts(ids=ids, on=self.on, end=end)}
-        charges = self._unpaid_charges(ids)
+        charges, uncleared = self._unpaid_charges(ids), self._uncleared(accounts)
         for account in accounts.values():
             account.dues = self._dues_of(account)
+            account.uncleared = uncleared[account.pk]
         return [StudentDues(accounts[key], charges[key], self.on) for key in ids if key in accounts]
 
     def _dues_of(self, account):
         return account.balance
+
+    def _uncleared(self, accounts):
+        return {key: account.uncleared for key, account in accounts.items()}
 
     def _unpaid_charges(self, ids):
         return _charges_by_student(ids)
@@ -124,14 +128,15 @@ def _charges_by_student(ids):
 def current_amounts(ids, on):
     """Return ``{student: DueAmounts}`` of today, ``on``, of those with fees; two queries."""
     ids = list(ids)
-    charges = _charges_by_student(ids)
+    charges, accounts = _charges_by_student(ids), Account.objects.filter(pk__in=ids)
     return {
         key: DueAmounts(
             on,
             ((charge.due_on, charge.amount) for charge in charges[key]),
             advance=max(-balance, ZERO),
+            uncleared=uncleared,
         )
-        for key, balance in Account.objects.filter(pk__in=ids).values_list("pk", "balance")
+        for key, balance, uncleared in accounts.values_list("pk", "balance", "uncleared")
     }
 
 
@@ -191,7 +196,8 @@ class StudentDues:
 
     @cached_property
     def amounts(self):
-        return DueAmounts(self.on, ((charge.due_on, charge.amount) for charge in self.charges))
+        unpaid = ((charge.due_on, charge.amount) for charge in self.charges)
+        return DueAmounts(self.on, unpaid, uncleared=self.account.uncleared)
 
     @property
     def oldest_unpaid(self):
@@ -215,13 +221,15 @@ class StudentDues:
     @property
     def can_be_emailed(self):
         student = self.account.student
-        return self.due_now > ZERO and bool(student.guardian_email or student.user.email)
+        return self.amounts.if_cleared.due_now > ZERO and bool(
+            student.guardian_email or student.user.email
+        )
 
     @property
     def can_be_messaged(self):
         student = self.account.student
         numbers = [student.guardian_phone, student.user.phone]
-        return self.due_now > ZERO and any(map(whatsapp_number, numbers))
+        return self.amounts.if_cleared.due_now > ZERO and any(map(whatsapp_number, numbers))
 
     @property
     def phone(self):

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from coachmaster.core.money import ZERO
 from finance.due_amounts import DueAmounts
-from finance.ledger import fee_status
+from finance.ledger import Received, fee_status
 
 
 @dataclass
@@ -26,8 +26,9 @@ class EnrollmentDues:
 
 
 def enrollment_dues(enrollment, on):
-    """Return the dues of ``enrollment``, a row of `with_amount_paid`."""
-    status = fee_status(enrollment.student, on, paid=enrollment.paid)
+    """Return the dues of ``enrollment``, a row of `with_received`."""
+    received = Received(enrollment.paid, enrollment.uncleared)
+    status = fee_status(enrollment.student, on, received=received)
     lines = [line for line in status.lines if line.charge.enrollment_id == enrollment.pk]
     return EnrollmentDues(
         charged=sum((line.charge.amount for line in lines), ZERO),

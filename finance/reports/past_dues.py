@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 
 from coachmaster.core.money import ZERO, from_paise, to_paise
 from coachmaster.core.pagination import PAGE_SIZE, ListPage
-from finance.ledger import allocate, student_charges_as_of
+from finance.ledger import allocate, amounts_uncleared, student_charges_as_of
 from finance.models import Account, Charge, Concession, Payment, Refund
 
 from .age_groups import AGE_GROUP_BY_KEY, AGE_GROUPS, OVERDUE, OVERDUE_GROUPS
@@ -69,6 +69,9 @@ class PastDues(CurrentDues):
 
     def _dues_of(self, account):
         return from_paise(self._dues_in_paise[account.pk])
+
+    def _uncleared(self, accounts):
+        return amounts_uncleared(list(accounts), self.on)
 
     def _unpaid_charges(self, ids):
         charges, unpaid = defaultdict(list), defaultdict(list)

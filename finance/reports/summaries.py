@@ -7,12 +7,12 @@ from django.db.models import Count, Q, Sum
 
 from coachmaster.core.dates import month_start
 from coachmaster.core.money import ZERO
-from finance.models import Account, Charge, DayTotal, Mode
+from finance.models import Account, Charge, ChequeClearing, DayTotal, Mode
 
 
 @dataclass
 class CollectionsSummary:
-    """Money received, in rupees."""
+    """Money received, in rupees; cheques from the day they cleared."""
 
     today: Decimal
     month: Decimal
@@ -28,20 +28,32 @@ def last_months(on, count=12):
     return months
 
 
+def cheques_by_day(first, last):
+    """Return pairs of a day and the rupees of the cheques that cleared on it."""
+    cleared = ChequeClearing.objects.active().filter(cleared_on__range=(first, last)).order_by()
+    return cleared.values_list("cleared_on").annotate(Sum("payment__amount"))
+
+
 def collections_summary(on):
     firsts = last_months(on)
-    days = DayTotal.objects.filter(paid_on__lte=on).order_by()
-    by_day = dict(
-        days.filter(paid_on__gte=firsts[0]).values_list("paid_on").annotate(Sum("amount"))
+    days = DayTotal.objects.filter(paid_on__lte=on, amount__gt=0).exclude(mode=Mode.CHEQUE)
+    days = days.order_by()
+    by_day = defaultdict(
+        lambda: ZERO,
+        days.filter(paid_on__gte=firsts[0]).values_list("paid_on").annotate(Sum("amount")),
     )
+    this_month = days.filter(paid_on__gte=firsts[-1]).values_list("mode")
+    by_mode = defaultdict(lambda: ZERO, this_month.annotate(Sum("amount")))
+    for day, amount in cheques_by_day(firsts[0], on):
+        by_day[day] += amount
+        if day >= firsts[-1]:
+            by_mode[Mode.CHEQUE] += amount
     # Grouped by day, because SQLite calls Python for the month of each row.
     by_month = defaultdict(lambda: ZERO)
     for day, amount in by_day.items():
         by_month[month_start(day)] += amount
-    this_month = days.filter(paid_on__gte=firsts[-1], amount__gt=0).values_list("mode")
-    by_mode = dict(this_month.annotate(Sum("amount")))
     return CollectionsSummary(
-        today=by_day.get(on, ZERO),
+        today=by_day[on],
         month=by_month[firsts[-1]],
         by_mode=[(mode, by_mode[mode]) for mode in Mode if mode in by_mode],
         months=[(first, by_month[first]) for first in firsts],

@@ -7,13 +7,21 @@ from coachmaster.core.dates import financial_year
 from finance.balances import current_statuses, refresh_accounts, refresh_day_totals
 from finance.ledger import active_charges
 from finance.locks import closed_days, lock_accounts, lock_series
-from finance.models import Letterhead, LiveReference, Payment, ReceiptSeries, live_reference
+from finance.models import (
+    ChequeClearing,
+    Letterhead,
+    LiveReference,
+    Mode,
+    Payment,
+    ReceiptSeries,
+    live_reference,
+)
 
 BATCH_SIZE = 500
 
 
 class BulkPayments:
-    """Records many payments inside the transaction of the caller.
+    """Records many payments inside the transaction of the caller; their cheques have cleared.
 
     The rows are locked when the object is created.
     """
@@ -57,6 +65,12 @@ class BulkPayments:
             if (reference := live_reference(payment))
         ]
         LiveReference.objects.bulk_create(references, batch_size=BATCH_SIZE)
+        clearings = [
+            ChequeClearing(payment=payment, cleared_on=payment.paid_on, cleared_by=self.by)
+            for payment in payments
+            if payment.mode == Mode.CHEQUE
+        ]
+        ChequeClearing.objects.bulk_create(clearings, batch_size=BATCH_SIZE)
         self._days.update(payment.paid_on for payment in payments)
 
     def finish(self):

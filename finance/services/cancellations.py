@@ -8,7 +8,16 @@ from coachmaster.core.logs import log_event
 from coachmaster.core.money import ZERO
 from finance.balances import refresh_accounts, refresh_day_totals
 from finance.locks import book_day, first_cancellation_day, lock_entry
-from finance.models import Charge, ChargeKind, LiveReference, Mode, ReceiptSeries, Refund, Reversal
+from finance.models import (
+    Charge,
+    ChargeKind,
+    ChequeClearing,
+    LiveReference,
+    Mode,
+    ReceiptSeries,
+    Refund,
+    Reversal,
+)
 
 from .payment_limits import check_back_dating
 
@@ -77,6 +86,10 @@ def _create_reversal(payment, kind, *, on, reason, by):
     series = lock_entry(payment.paid_on, payment.student_id, by=by, kind=series_kind)
     if Reversal.objects.filter(payment=payment).exists():
         raise ValidationError(f"Receipt {payment} is already cancelled.")
+    cleared_on = ChequeClearing.objects.filter(payment=payment).values_list("cleared_on", flat=True)
+    if kind == Reversal.Kind.BOUNCED and (first := cleared_on.first()) and on < first:
+        message = f"The cheque cleared on {format_date(first)}. Choose that day or a later one."
+        raise ValidationError({"bounced_on": message})
     if Refund.objects.filter(payment=payment).exists():
         raise ValidationError(
             f"Receipt {payment} cannot be cancelled, because a part of it was refunded."

@@ -22,7 +22,13 @@ from coachmaster.core.money import ZERO, share
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.core.text import plural
 from finance.balances import refresh_accounts
-from finance.ledger import ChargeLine, allocate, amounts_paid, charges_as_of
+from finance.ledger import (
+    ChargeLine,
+    allocate,
+    amounts_paid,
+    amounts_uncleared,
+    charges_as_of,
+)
 from finance.locks import lock_accounts
 from finance.models import (
     BulkAction,
@@ -208,8 +214,10 @@ def _overdue_tuition(keys, on):
     charges = defaultdict(list)
     for charge in charges_as_of(on).filter(student__in=keys):
         charges[charge.student_id].append(charge)
+    uncleared = amounts_uncleared(keys, on)
     for key, paid in amounts_paid(keys, on).items():
-        for line in allocate(charges[key], paid, on):
+        # No late fee on what a cheque will pay if it clears.
+        for line in allocate(charges[key], paid + uncleared[key], on):
             if line.charge.kind == ChargeKind.TUITION and line.is_overdue:
                 yield line
 

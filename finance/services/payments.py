@@ -13,7 +13,7 @@ from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import ZERO, display, plain
 from coachmaster.core.text import clean_text
 from finance.balances import add_to_day_total, save_statuses
-from finance.ledger import active_charges, allocate_payment, calculate_status
+from finance.ledger import active_charges, allocate_payment, calculate_status, received_by
 from finance.locks import book_day, lock_entry
 from finance.models import (
     Letterhead,
@@ -57,10 +57,15 @@ class ReceivedMoney:
     as_advance: bool = False  # accept more than the dues
     confirm_duplicate: bool = False
     enforce_limits: bool = True  # off for money of the past: see `payment_limits`
+    has_cleared: bool = False  # a cheque of the past
 
     @property
     def cheque_date(self):
         return self.cheque_on if self.mode == Mode.CHEQUE else None
+
+    @property
+    def is_cleared(self):
+        return self.mode != Mode.CHEQUE or self.has_cleared
 
 
 def record_payment(*, student, received: ReceivedMoney, by) -> Payment:
@@ -101,8 +106,8 @@ def _record_payment(student, received, by):
     active = [payment for payment in known if not payment.is_cancelled]
     check_proof(received)
     # Today's dues count, whatever the date of the payment.
-    paid = sum((payment.amount - payment.refunded for payment in active), ZERO)
-    status = calculate_status(active_charges(students=[student.pk]), paid, today)
+    paid, uncleared = received_by(active)
+    status = calculate_status(active_charges(students=[student.pk]), paid, today, uncleared)
     _check_not_above_dues(status, received)
     _check_not_duplicate(student, received, active)
     series.last_number += 1
@@ -127,14 +132,15 @@ def _save(payment, status):
     payment.save()
     if reference := live_reference(payment):
         LiveReference.objects.create(reference=reference, payment=payment)
-    save_statuses({payment.student_id: status.after(payment.amount)})
+    is_cleared = payment.mode != Mode.CHEQUE
+    save_statuses({payment.student_id: status.after(payment.amount, is_cleared=is_cleared)})
     add_to_day_total(payment)
 
 
 @compiled  # 2.2 to 0.3 ms, with each payment, while the receipt series is locked
 def _payments_to_compare(*, student, token):
     payments = Payment.objects.filter(Q(student=student) | Q(token=token))
-    return payments.select_related("reversal").with_refunded()
+    return payments.select_related("reversal", "clearing").with_refunded()
 
 
 def _ensure_same(earlier, student, received):
@@ -191,12 +197,14 @@ def check_proof(received):
 
 
 def _check_not_above_dues(status, received):
-    if received.amount <= status.balance or received.as_advance:
+    expected = status.if_cleared.balance
+    if received.amount <= expected or received.as_advance:
         return
-    dues = max(status.balance, ZERO)
+    dues = max(expected, ZERO)
+    beside = f", less {display(status.uncleared)} by cheque, not cleared" * bool(status.uncleared)
     error = ExceedsDues(
         {
-            "amount": f"The dues are {display(dues)}. "
+            "amount": f"The dues are {display(dues)}{beside}. "
             "Tick “Keep the rest as an advance” to accept more."
         }
     )
@@ -221,9 +229,13 @@ def _check_not_duplicate(student, received, payments):
 
 
 def build_payment(*, student, received, series, number, status, letterhead, by):
-    """Return the unsaved payment; ``status`` is the FeeStatus before it."""
-    allocated = allocate_payment(status, received.amount)
-    after = status.after(received.amount)
+    """Return the unsaved payment; ``status`` is the FeeStatus before it.
+
+    A cheque settles the charges that earlier cheques leave.
+    """
+    is_cleared = received.is_cleared
+    allocated = allocate_payment(status if is_cleared else status.if_cleared, received.amount)
+    after = status.after(received.amount, is_cleared=is_cleared)
     payment = Payment(
         student=student,
         enrollment=received.enrollment or _default_enrollment(student, allocated),
@@ -241,7 +253,7 @@ def build_payment(*, student, received, series, number, status, letterhead, by):
         received_by=by,
         settled=[[str(charge) if charge else "Advance", plain(part)] for charge, part in allocated],
         balance_after=after.balance,
-        dues_after=after.amounts.dated if after.balance > ZERO else "",
+        dues_after=after.amounts.dated if after.balance > ZERO or after.uncleared else "",
         letterhead=letterhead,
         place_of_supply=letterhead.place_of_supply(student),
     )

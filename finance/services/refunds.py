@@ -2,6 +2,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from coachmaster.core.dates import format_date
 from coachmaster.core.logs import log_event
 from coachmaster.core.money import ZERO, display, plain
 from finance.balances import refresh_accounts
@@ -26,9 +27,9 @@ def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, ref
     institute, letterhead = Letterhead.objects.current()
     today = timezone.localdate()
     check_back_dating(refunded_on, today, field="refunded_on", what="Refunds", institute=institute)
-    payments = Payment.objects.select_related("reversal", "enrollment").with_refunded()
-    payment = payments.get(pk=payment.pk)
-    _check_amount(payment, amount)
+    payments = Payment.objects.select_related("reversal", "clearing", "enrollment")
+    payment = payments.with_refunded().get(pk=payment.pk)
+    _check_amount(payment, amount, refunded_on)
     series.last_number += 1
     series.save(update_fields=["last_number"])
     refund = Refund(
@@ -79,9 +80,16 @@ def _check_reference(mode, reference):
         raise ValidationError({"reference": f"Enter {missing}."})
 
 
-def _check_amount(payment, amount):
+def _check_amount(payment, amount, refunded_on):
     if payment.is_cancelled:
         raise ValidationError(f"Receipt {payment} is cancelled, so it cannot be refunded.")
+    if not payment.is_cleared:
+        raise ValidationError(
+            f"The cheque of receipt {payment} has not cleared, so it cannot be refunded."
+        )
+    if refunded_on < payment.counted_on:
+        message = f"The cheque cleared on {format_date(payment.counted_on)}, so choose a later day."
+        raise ValidationError({"refunded_on": message})
     left = payment.amount - payment.refunded
     if amount <= ZERO or amount > left:
         raise ValidationError(

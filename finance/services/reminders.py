@@ -63,12 +63,13 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
     )
     notices = []
     for debtor in dues.debtors(keys.values_list("pk", flat=True)):
-        if debtor.due_now > ZERO:
+        amounts = debtor.amounts.if_cleared
+        if amounts.due_now > ZERO:
             student = debtor.account.student
-            text = reminder_text(student, institute, debtor.amounts)
+            text = reminder_text(student, institute, amounts)
             subject = f"Fees of {student} at {institute.name}"
             reminded_at = debtor.account.reminded_at
-            notices.append(FeeNotice(student, subject, text, reminded_at, debtor.amounts))
+            notices.append(FeeNotice(student, subject, text, reminded_at, amounts))
     notices = sendable_notices(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )

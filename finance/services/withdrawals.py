@@ -113,7 +113,7 @@ class RefundDue:
 def list_refunds_due(accounts, today):
     payments = {}
     refundable = (
-        Payment.objects.active()
+        Payment.objects.counted()
         .with_refunded()
         .filter(student__in=[account.pk for account in accounts], refunded__lt=F("amount"))
     )

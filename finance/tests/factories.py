@@ -10,6 +10,7 @@ from django.utils import timezone
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
 from finance.models import Charge, Mode
+from finance.services.cheques import clear_cheques
 from finance.services.enrollments import enroll
 from finance.services.late_fees import calculate_late_fees, charge_late_fees, digest_of_fees
 from finance.services.payments import ReceivedMoney, record_payment
@@ -63,6 +64,12 @@ def post_late_fees(on=None, *, by=None):
     token = secrets.token_urlsafe(24)
     action = charge_late_fees(on=on, by=by, token=token, digest=digest_of_fees(fees))
     return list(action.rows_of(Charge).order_by("pk"))
+
+
+def cleared(payment, *, on=None):
+    """Let the cheque of ``payment`` clear, today by default; return the payment."""
+    clear_cheques(payments=[payment.pk], on=on or timezone.localdate(), by=payment.received_by)
+    return payment
 
 
 YESTERDAY = datetime.timedelta(days=1)

@@ -5,17 +5,20 @@ from django.utils import timezone
 from finance.models import Payment
 from finance.services.bulk_actions import record_bulk_action
 from finance.services.cancellations import cancel_receipt
+from finance.services.cheques import deposit_cheques
 from finance.services.day_closes import close_day
 from finance.services.receipt_prints import record_print
 from finance.services.refunds import refund_payment
 
-from .factories import enrolled, paid
+from .factories import cleared, enrolled, paid
 
 pytestmark = pytest.mark.django_db
 APPEND_ONLY = [
     "finance_payment",
     "finance_reversal",
     "finance_refund",
+    "finance_chequedeposit",
+    "finance_chequeclearing",
     "finance_dayclose",
     "finance_letterhead",
     "finance_receiptprint",
@@ -39,6 +42,9 @@ def test_rows_of_append_only_tables_cannot_be_changed_or_deleted(statement, admi
     )
     record_print(refunded, by=admin)
     record_bulk_action(kind="charge", description="Books", rows=[student], by=admin)
+    cheque = paid(student=student, amount="100.00", mode="cheque", cheque_on=today, by=admin)
+    deposit_cheques(payments=[cheque.pk], on=today, by=admin)
+    cleared(cheque)
     close_day(person=admin, on=today, counted_cash=0, note="Not counted")
 
     for table in APPEND_ONLY:

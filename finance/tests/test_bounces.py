@@ -15,7 +15,7 @@ from finance.services import cancellations, refunds
 from finance.services.cancellations import bounce_cheque
 from finance.services.day_closes import close_day
 
-from .factories import enrolled, paid
+from .factories import cleared, enrolled, paid
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +110,7 @@ def test_sending_the_form_twice_bounces_and_charges_once(desk, cheque):
 def test_invalid_bounce_is_refused_with_a_message(desk, cheque, typed, field):
     assert returned(desk, cheque, **typed).context["form"].errors[field]
     assert not Reversal.objects.exists()
-    assert balance(cheque) == Decimal("2000.00")
+    assert balance(cheque) == Decimal("3000.00")
 
 
 def test_only_a_valid_cheque_payment_can_bounce(desk, cheque, admin):
@@ -176,7 +176,22 @@ def test_page_needs_the_same_queries_after_many_payments(desk, cheque, queries_o
     assert queries_of(lambda: desk.get(page_of(cheque))) == few
 
 
+def test_cleared_cheque_can_bounce_from_the_day_it_cleared(desk, cheque, admin):
+    today = timezone.localdate()
+
+    with time_machine.travel(timezone.now() + 2 * DAY, tick=False):
+        cleared(cheque, on=today + DAY)
+        assert balance(cheque) == Decimal("2000.00")
+        with pytest.raises(ValidationError, match="Choose that day or a later one"):
+            bounce_cheque(payment=cheque, bounced_on=today, reason="x", by=admin)
+        bounce_cheque(payment=cheque, bounced_on=today + DAY, reason="x", by=admin)
+
+    assert balance(cheque) == Decimal("3000.00")
+    assert list(checks.find_problems()) == []
+
+
 def test_refunded_cheque_cannot_bounce(desk, cheque, admin):
+    cleared(cheque)
     refunds.refund_payment(
         payment=cheque,
         amount=Decimal("400.00"),

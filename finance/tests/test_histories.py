@@ -43,6 +43,7 @@ from finance.reports.collections import CollectionsReport, months_of
 from finance.services import (
     cancellations,
     charges,
+    cheques,
     concessions,
     enrollments,
     refunds,
@@ -95,6 +96,8 @@ class FeeDesk(RuleBasedStateMachine):
         )
         #: The expected payments less refunds, and the expected balances.
         self.paid = {student.pk: ZERO for student in self.students}
+        #: The expected cheques that have not cleared.
+        self.uncleared = {student.pk: ZERO for student in self.students}
         self.owed = {student.pk: ZERO for student in self.students}
         for number, student in enumerate(self.students):
             batch = self.batches[number]
@@ -247,30 +250,59 @@ class FeeDesk(RuleBasedStateMachine):
                 confirm_duplicate=True,
             ),
         )
-        self.pay(student, amount)
+        if mode == Mode.CHEQUE:
+            self.uncleared[student.pk] += amount
+        else:
+            self.pay(student, amount)
+
+    @there_is("waiting_cheques")
+    @rule(which=which, more=which)
+    def deposit(self, which, more):
+        rows = self.waiting_cheques().filter(deposit=None)
+        found = {self.one(rows, number).pk for number in (which, more) if rows.exists()}
+        if found:
+            cheques.deposit_cheques(payments=found, on=self.today, by=self.by)
+
+    @there_is("waiting_cheques")
+    @rule(which=which, more=which, days=strategies.integers(0, 20))
+    def clear(self, which, more, days):
+        rows = self.waiting_cheques().select_related("deposit")
+        found = {self.one(rows, number) for number in (which, more)}
+        day = max(self.today - days * DAY, *map(cheques.first_bank_day, found), BEGIN.date())
+        for cheque in cheques.clear_cheques(
+            payments=[cheque.pk for cheque in found], on=day, by=self.by
+        ):
+            self.uncleared[cheque.student_id] -= cheque.amount
+            self.pay(cheque.student, cheque.amount)
+
+    def take_back(self, payment):
+        if payment.is_cleared:
+            self.pay(payment.student, -payment.amount)
+        else:
+            self.uncleared[payment.student_id] -= payment.amount
 
     @there_is("voidable")
     @rule(which=which)
     def void(self, which):
         payment = self.one(self.voidable(), which)
         cancellations.cancel_receipt(payment=payment, reason="typing error", by=self.by)
-        self.pay(payment.student, -payment.amount)
+        self.take_back(payment)
 
     @there_is("cheques")
     @rule(which=which, charge=strategies.integers(0, 50_000))
     def bounce(self, which, charge):
         payment, charge = self.one(self.cheques(), which), Decimal(charge).scaleb(-2)
-        day = max(payment.paid_on, self.today - 20 * DAY)
+        day = max(payment.counted_on or payment.paid_on, self.today - 20 * DAY)
         cancellations.bounce_cheque(
             payment=payment, bounced_on=day, reason="no funds", by=self.by, charge=charge
         )
-        self.pay(payment.student, -payment.amount)
+        self.take_back(payment)
         self.owe(payment.student, charge)
 
     @there_is("active_payments")
     @rule(which=which, part=strategies.integers(1, 100))
     def refund(self, which, part):
-        payments = self.active_payments().with_refunded()
+        payments = Payment.objects.counted().order_by("pk").with_refunded()
         payment = self.one([row for row in payments if row.amount > row.refunded], which)
         if payment:
             amount = max(
@@ -357,6 +389,9 @@ class FeeDesk(RuleBasedStateMachine):
     def cheques(self):
         return self.voidable().filter(mode=Mode.CHEQUE)
 
+    def waiting_cheques(self):
+        return Payment.objects.uncleared().order_by("pk")
+
     def active(self):
         return (
             Enrollment.objects.active()
@@ -375,13 +410,15 @@ class FeeDesk(RuleBasedStateMachine):
     @invariant()
     def everybody_owes_what_the_acts_say(self):
         kept = dict(Account.objects.values_list("pk", "balance"))
+        uncleared = dict(Account.objects.values_list("pk", "uncleared"))
         for student in self.students:
             fees = fee_status(student, self.today)
             assert fees.balance == self.owed[student.pk] == kept.get(student.pk, ZERO)
             assert fees.total_paid == self.paid[student.pk]
+            assert fees.uncleared == self.uncleared[student.pk] == uncleared.get(student.pk, ZERO)
             assert sum((line.unpaid for line in fees.lines), ZERO) == max(fees.balance, ZERO)
             assert all(ZERO <= line.paid <= line.net for line in fees.lines)
-        assert Refund.objects.total() <= Payment.objects.active().total()
+        assert Refund.objects.total() <= Payment.objects.counted().total()
 
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()

@@ -25,8 +25,9 @@ from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from finance import checks
-from finance.models import Account, DayTotal, Payment, Reversal
-from finance.services.cancellations import cancel_receipt
+from finance.models import Account, ChequeClearing, DayTotal, Payment, Reversal
+from finance.services.cancellations import bounce_cheque, cancel_receipt
+from finance.services.cheques import clear_cheques
 from finance.services.day_closes import close_day
 from finance.services.enrollments import complete_batch, drop
 from finance.services.payments import ExceedsDues, ReceivedMoney, record_payment
@@ -218,6 +219,52 @@ def meeting(first, second):
         second()
 
     return at_once(slowly, meanwhile)
+
+
+def cheque_of_1000(owner):
+    student = enrolled(fee="12000.00").student
+    today = timezone.localdate()
+    return paid(student=student, amount="1000.00", mode="cheque", cheque_on=today, by=owner)
+
+
+def test_cheque_cleared_at_two_desks_counts_once(owner):
+    cheque, today = cheque_of_1000(owner), timezone.localdate()
+
+    results = at_once(
+        *[lambda: clear_cheques(payments=[cheque.pk], on=today, by=owner) for _ in range(6)]
+    )
+
+    assert len(refused(results)) == 5
+    assert Account.objects.get().balance == Decimal("11000.00")
+    assert not list(checks.find_problems())
+
+
+def test_cheque_that_bounces_while_it_is_cleared_is_not_paid(owner):
+    cheque, today = cheque_of_1000(owner), timezone.localdate()
+
+    at_once(
+        lambda: clear_cheques(payments=[cheque.pk], on=today, by=owner),
+        lambda: bounce_cheque(payment=cheque, bounced_on=today, reason="No funds", by=owner),
+        lambda: paid(student=cheque.student, amount="70.00"),
+    )
+
+    account = Account.objects.get()
+    assert (account.balance, account.uncleared) == (Decimal("11930.00"), Decimal("0.00"))
+    assert Reversal.objects.count() == 1
+    assert not list(checks.find_problems())
+
+
+def test_two_desks_that_clear_the_same_cheques_in_other_orders_do_not_block_each_other(owner):
+    keys, today = [cheque_of_1000(owner).pk for _ in range(8)], timezone.localdate()
+
+    results = at_once(
+        lambda: clear_cheques(payments=keys, on=today, by=owner),
+        lambda: clear_cheques(payments=keys[::-1], on=today, by=owner),
+    )
+
+    assert len(refused(results)) == 1
+    assert ChequeClearing.objects.count() == 8
+    assert not list(checks.find_problems())
 
 
 def test_first_payment_of_an_earlier_financial_year_is_booked_after_a_simultaneous_close(owner):

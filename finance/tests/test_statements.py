@@ -26,7 +26,7 @@ from finance.services import charges, concessions, refunds
 from finance.services.cancellations import cancel_receipt
 from finance.services.enrollments import drop
 
-from .factories import enrolled, paid
+from .factories import cleared, enrolled, paid
 from .test_upi import draw
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +95,9 @@ def busy(clock, student, admin):
     clock(7)
     wrong = paid(student=student, amount="2500.00", mode="upi", by=admin)
     clock(8)
-    cheque = paid(student=student, amount="600.00", mode="cheque", cheque_on=day(8), by=admin)
+    cheque = cleared(
+        paid(student=student, amount="600.00", mode="cheque", cheque_on=day(8), by=admin)
+    )
     clock(9)
     concessions.cancel_concession(token=sibling.token, reason="No sibling", by=admin)
     clock(10)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from academics.models import Enrollment
 from coachmaster.core.dates import format_date
 from coachmaster.core.views import form_page
-from finance.ledger import with_amount_paid
+from finance.ledger import with_received
 
 
 def with_active_enrollment(view):
@@ -26,7 +26,7 @@ def with_active_enrollment(view):
             .filter(student=OuterRef("student"))
             .exclude(pk=OuterRef("pk"))
         )
-        enrollments = with_amount_paid(Enrollment.objects.visible_to(request.user)).annotate(
+        enrollments = with_received(Enrollment.objects.visible_to(request.user)).annotate(
             goes_on_in=Subquery(others.values("batch__name")[:1])
         )
         enrollment = get_object_or_404(

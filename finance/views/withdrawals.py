@@ -7,7 +7,7 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from finance.forms.enrollments import DropForm
-from finance.ledger import fee_status
+from finance.ledger import Received, fee_status
 from finance.services import enrollments, withdrawals
 
 from .active_enrollment import enrollment_form_page, first_possible_end, with_active_enrollment
@@ -16,7 +16,8 @@ from .active_enrollment import enrollment_form_page, first_possible_end, with_ac
 @with_active_enrollment
 def enrollment_drop(request, enrollment):
     """Propose the fee to retain with its calculation, for any day and amount, then drop."""
-    fees = fee_status(enrollment.student, timezone.localdate(), paid=enrollment.paid)
+    received = Received(enrollment.paid, enrollment.uncleared)
+    fees = fee_status(enrollment.student, timezone.localdate(), received=received)
     first_day = first_possible_end(enrollment)
     form = DropForm(request.POST or None, initial={"ended_on": first_day})
     is_valid = form.is_valid()

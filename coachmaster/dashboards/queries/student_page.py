@@ -3,8 +3,7 @@ from django.utils import timezone
 from attendance.percentages import Tally
 from attendance.queries.student_attendance import enrollments_with_tally
 from coachmaster.core.compiled import compiled
-from coachmaster.core.money import ZERO
-from finance.ledger import fee_status
+from finance.ledger import fee_status, received_by
 from finance.models import Payment
 
 RECENT_PAYMENTS = 5
@@ -12,8 +11,8 @@ RECENT_PAYMENTS = 5
 
 @compiled  # 0.4 ms instead of 2.8, on the first page of each student
 def _payments(*, student):
-    payments = Payment.objects.filter(student=student).select_related("reversal").with_refunded()
-    return payments.order_by("-paid_on", "-pk")
+    payments = Payment.objects.filter(student=student).select_related("reversal", "clearing")
+    return payments.with_refunded().order_by("-paid_on", "-pk")
 
 
 def student_overview(student, user):
@@ -35,12 +34,8 @@ def student_overview(student, user):
 
 def _fees(student, today):
     payments = _payments(student=student.pk)
-    paid = sum(
-        (payment.amount - payment.refunded for payment in payments if not payment.is_cancelled),
-        ZERO,
-    )
     return {
-        "fees": fee_status(student, today, paid=paid),
+        "fees": fee_status(student, today, received=received_by(payments)),
         "payments": payments[:RECENT_PAYMENTS],
         "payment_count": len(payments),
     }

@@ -66,6 +66,7 @@ def _write(due, bulk, result):
                         notes=balance.notes,
                         token=token,
                         enrollment=balance.enrollment,
+                        has_cleared=True,
                     ),
                     series=series,
                     number=number,

@@ -1,0 +1,304 @@
+import datetime
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.utils import timezone
+
+from finance import checks
+from finance.ledger import fee_status
+from finance.models import Account, Charge, ChequeClearing, ChequeDeposit, LateFeeRule
+from finance.reports.collections import CollectionsReport
+from finance.reports.day_book import DayBook
+from finance.reports.past_dues import PastDues
+from finance.reports.summaries import collections_summary
+from finance.services.cancellations import bounce_cheque, cancel_receipt
+from finance.services.cheques import clear_cheques, deposit_cheques
+from finance.services.payments import ExceedsDues, ReceivedMoney, record_payment
+from finance.services.refunds import refund_payment
+from finance.services.reminders import record_reminders
+
+from .append_only import drop_triggers
+from .factories import cleared, enrolled, paid, post_late_fees
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
+FIRST = datetime.date(2026, 11, 2)
+ZERO = Decimal("0.00")
+
+
+@pytest.fixture
+def clock():
+    """Set noon of 2 November 2026; `clock(5)` moves on to the fifth."""
+    with time_machine.travel(
+        datetime.datetime(2026, 11, 2, 6, 30, tzinfo=datetime.UTC), tick=False
+    ) as now:
+        yield lambda number: now.move_to(
+            datetime.datetime(2026, 11, number, 6, 30, tzinfo=datetime.UTC)
+        )
+
+
+def day(number):
+    """A day of November 2026."""
+    return FIRST.replace(day=number)
+
+
+@pytest.fixture
+def cheque(clock, student, admin):
+    """₹10,000.00 by cheque on 2 November, of ₹30,000.00 that were due on 1 November."""
+    enrolled(student=student, fee="30000.00", due_on=day(1), enrolled_on=day(1))
+    return by_cheque(student, admin, "10000.00")
+
+
+def by_cheque(student, by, amount, **fields):
+    fields = {"cheque_on": timezone.localdate(), **fields}
+    return paid(student=student, amount=amount, mode="cheque", by=by, **fields)
+
+
+def account_of(payment):
+    account = Account.objects.get(pk=payment.student_id)
+    return account.balance, account.uncleared
+
+
+def amounts(*texts):
+    return tuple(map(Decimal, texts))
+
+
+def test_cheque_is_beside_the_dues_until_it_clears(clock, cheque):
+    assert account_of(cheque) == amounts("30000.00", "10000.00")
+    fees = fee_status(cheque.student, day(2))
+    assert (fees.total_paid, fees.balance, fees.uncleared) == amounts("0", "30000", "10000")
+    assert Charge.objects.get().open_now == Decimal("30000.00")
+
+    clock(6)
+    cleared(cheque, on=day(5))
+
+    assert account_of(cheque) == amounts("20000.00", "0")
+    assert Charge.objects.get().open_now == Decimal("20000.00")
+    assert list(checks.find_problems()) == []
+
+
+def test_past_days_count_a_cheque_from_the_day_it_cleared(clock, cheque):
+    clock(8)
+    cleared(cheque, on=day(5))
+
+    def balance_on(number):
+        found = PastDues(day(number))
+        results = found.find()
+        (debtor,) = found.debtors(results.ids())
+        fees = fee_status(cheque.student, day(number))
+        assert debtor.account.dues == results.totals.amount == fees.balance
+        assert debtor.account.uncleared == fees.uncleared
+        return fees.balance, fees.uncleared
+
+    assert balance_on(1) == amounts("30000", "0")
+    assert balance_on(2) == balance_on(4) == amounts("30000", "10000")
+    assert balance_on(5) == balance_on(7) == amounts("20000", "0")
+
+
+def test_receipt_says_what_the_balance_was_with_the_cheque_beside_it(clock, cheque, admin):
+    assert cheque.balance_after == Decimal("30000.00")
+    assert cheque.dues_after == (
+        "₹30,000 overdue since 1 Nov 2026 · ₹10,000 by cheque, not cleared"
+    )
+    cash = paid(student=cheque.student, amount="5000.00")
+    assert cash.balance_after == Decimal("25000.00")
+    assert cash.dues_after.endswith("₹10,000 by cheque, not cleared")
+
+    second = by_cheque(cheque.student, admin, "15000.00")
+
+    assert second.balance_after == Decimal("25000.00")
+    assert second.dues_after.endswith("₹25,000 by cheque, not cleared")
+    cleared(cheque)
+    cleared(second)
+    assert paid(student=cheque.student, amount="1.00").dues_after == ""
+
+
+def test_cheque_settles_what_earlier_cheques_leave(clock, student, admin):
+    today = timezone.localdate()
+    enrolled(
+        student=student,
+        fee="3000.00",
+        enrolled_on=today,
+        installments=[(today, Decimal("1000.00")), (today + DAY, Decimal("2000.00"))],
+    )
+    first, second = (by_cheque(student, admin, "1000.00") for _ in range(2))
+
+    assert first.settled_lines != second.settled_lines
+    assert [str(charge) for charge in Charge.objects.order_by("due_on")] == [
+        first.settled_lines[0][0],
+        second.settled_lines[0][0],
+    ]
+
+
+def receive(cheque, amount, **fields):
+    return record_payment(
+        student=cheque.student,
+        received=ReceivedMoney(
+            amount=Decimal(amount),
+            paid_on=timezone.localdate(),
+            mode="cash",
+            token=f"token{amount}",
+            **fields,
+        ),
+        by=cheque.received_by,
+    )
+
+
+def test_cheque_that_has_not_cleared_counts_against_more_than_the_dues(cheque):
+    with pytest.raises(ExceedsDues) as refusal:
+        receive(cheque, "20000.01")
+
+    assert refusal.value.dues == Decimal("20000.00")
+    assert "The dues are ₹20,000.00, less ₹10,000.00 by cheque" in refusal.value.messages[0]
+    receive(cheque, "20000.00")
+    with pytest.raises(ExceedsDues):
+        receive(cheque, "0.01")
+    assert receive(cheque, "0.02", as_advance=True).settled_lines[0][1] == Decimal("0.02")
+    assert list(checks.find_problems()) == []
+
+
+def test_reminders_leave_out_the_cheque(clock, cheque, admin):
+    student = cheque.student
+    student.guardian_email = "a@example.com"
+    student.save()
+
+    def reminded():
+        notices = record_reminders([student.pk], channel="email", by=admin, again=True)
+        return [notice.amounts.due_now for notice in notices]
+
+    assert reminded() == [Decimal("20000.00")]
+    second = by_cheque(student, admin, "20000.00")
+    assert reminded() == []
+    bounce_cheque(payment=second, bounced_on=day(2), reason="No funds", by=admin)
+    assert reminded() == [Decimal("20000.00")]
+
+
+def test_late_fees_leave_out_the_cheque_until_it_bounces(clock, cheque, admin):
+    LateFeeRule.objects.create(name="Late", kind="percent", percent=10, grace_days=3)
+    cheque_for_the_rest = by_cheque(cheque.student, admin, "19000.00")
+    clock(9)
+
+    (fee,) = post_late_fees(on=day(9), by=admin)
+
+    assert fee.amount == Decimal("100.00")
+    assert list(checks.find_problems()) == []
+    bounce_cheque(payment=cheque_for_the_rest, bounced_on=day(9), reason="No funds", by=admin)
+    assert Account.objects.get().uncleared == Decimal("10000.00")
+
+
+def test_student_whose_cheque_covers_everything_gets_no_late_fee(clock, cheque, admin):
+    LateFeeRule.objects.create(name="Late", kind="fixed", amount=100, grace_days=3)
+    rest = by_cheque(cheque.student, admin, "20000.00")
+    clock(9)
+
+    assert post_late_fees(on=day(9), by=admin) == []
+    bounce_cheque(payment=rest, bounced_on=day(9), reason="No funds", by=admin)
+    assert [fee.amount for fee in post_late_fees(on=day(9), by=admin)] == [Decimal("100.00")]
+
+
+def test_day_book_counts_a_cheque_on_the_day_received_and_collections_when_it_clears(clock, cheque):
+    clock(5)
+    november = datetime.date(2026, 11, 1)
+    assert CollectionsReport([november]).total.received == ZERO
+    cleared(cheque)
+
+    assert (DayBook(day(2)).total.total, DayBook(day(5)).total.total) == amounts("10000", "0")
+    report = CollectionsReport([november])
+    assert report.total.received == Decimal("10000.00")
+    assert [row.totals.received for row in report.rows] == [Decimal("10000.00")]
+    assert [totals.received for _, totals in report.by_batch] == [Decimal("10000.00")]
+    assert collections_summary(day(5)).today == Decimal("10000.00")
+    assert collections_summary(day(4)).month == ZERO
+    assert collections_summary(day(5)).by_mode == [("cheque", Decimal("10000.00"))]
+    cancel_receipt(payment=cheque, reason="Wrong student", by=cheque.received_by)
+    assert CollectionsReport([november]).total.received == ZERO
+    assert collections_summary(day(5)).month == ZERO
+
+
+def test_cheque_that_has_not_cleared_cannot_be_refunded(clock, cheque, admin):
+    def refund(on):
+        return refund_payment(
+            payment=cheque,
+            amount=Decimal("10.00"),
+            refunded_on=on,
+            mode="cash",
+            reason="Left",
+            token="t",
+            by=admin,
+        )
+
+    with pytest.raises(ValidationError, match="has not cleared, so it cannot be refunded"):
+        refund(day(2))
+    clock(6)
+    cleared(cheque, on=day(5))
+    with pytest.raises(ValidationError, match="The cheque cleared on 5 Nov 2026"):
+        refund(day(4))
+    refund(day(5))
+    assert list(checks.find_problems()) == []
+
+
+@pytest.mark.parametrize("record", [deposit_cheques, clear_cheques])
+def test_day_at_the_bank_must_be_possible(clock, cheque, admin, record):
+    post_dated = by_cheque(cheque.student, admin, "500.00", cheque_on=day(10))
+    clock(12)
+
+    def refusal(on, *payments):
+        with pytest.raises(ValidationError) as error:
+            record(payments=[payment.pk for payment in payments], on=on, by=admin)
+        return error.value.messages[0]
+
+    assert "Choose today or an earlier day" in refusal(day(13), cheque)
+    assert f"receipt {cheque} can be dated 2 Nov 2026" in refusal(day(1), cheque)
+    assert f"receipt {post_dated} can be dated 10 Nov 2026" in refusal(day(9), cheque, post_dated)
+    assert "can be dated back 30 days" in refusal(day(2) - 60 * DAY, cheque)
+    assert "Select the cheques" in refusal(day(9))
+    assert not ChequeClearing.objects.exists() and not ChequeDeposit.objects.exists()
+
+
+def test_cheque_cannot_clear_before_it_was_deposited(clock, cheque, admin):
+    clock(8)
+    deposit_cheques(payments=[cheque.pk], on=day(6), by=admin)
+
+    with pytest.raises(ValidationError, match="can be dated 6 Nov 2026"):
+        cleared(cheque, on=day(5))
+    with pytest.raises(ValidationError, match="was deposited already"):
+        deposit_cheques(payments=[cheque.pk], on=day(7), by=admin)
+    cleared(cheque, on=day(6))
+    assert list(checks.find_problems()) == []
+
+
+def test_cheque_clears_once_and_not_after_its_receipt_was_cancelled(clock, cheque, admin):
+    cash = paid(student=cheque.student, amount="1.00")
+    bounced = by_cheque(cheque.student, admin, "7.00")
+    bounce_cheque(payment=bounced, bounced_on=day(2), reason="No funds", by=admin)
+    with pytest.raises(ValidationError, match="is cancelled"):
+        clear_cheques(payments=[cheque.pk, bounced.pk], on=day(2), by=admin)
+    with pytest.raises(ValidationError, match="is not a cheque"):
+        clear_cheques(payments=[cheque.pk, cash.pk], on=day(2), by=admin)
+    assert not ChequeClearing.objects.exists()
+
+    cleared(cheque)
+
+    with pytest.raises(ValidationError, match="has cleared already"):
+        cleared(cheque)
+    assert account_of(cheque) == amounts("19999.00", "0")
+
+
+def test_verify_finds_wrong_cheques(clock, cheque, admin):
+    drop_triggers()
+    cash = paid(student=cheque.student, amount="1.00")
+    cleared(cheque)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE finance_account SET uncleared = 100")
+        cursor.execute("UPDATE finance_chequeclearing SET cleared_on = '2026-11-01'")
+    ChequeDeposit.objects.create(payment=cash, deposited_on=day(2))
+
+    assert list(checks.cheques()) == [
+        f"{cheque} was cleared before it was received.",
+        f"{cash} was deposited, but not paid by cheque.",
+        f"Student {cheque.student_id}: cheques of ₹1.00 are cached as not cleared, "
+        "the rows say ₹0.00.",
+    ]
