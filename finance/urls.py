@@ -9,6 +9,7 @@ from finance.services.reminders import FEE_REMINDERS
 
 from .views import (
     approval_limits,
+    batch_completions,
     batch_enrollments,
     bulk_actions,
     charges,
@@ -63,7 +64,7 @@ urlpatterns = [
     ),
     path(
         "batches/<int:pk>/complete/",
-        requires("academics.change_enrollment")(enrollments.batch_complete),
+        requires("academics.change_enrollment")(batch_completions.batch_complete),
         name="batch-complete",
     ),
     path(

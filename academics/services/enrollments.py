@@ -7,6 +7,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date, months_later
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import display
@@ -145,6 +146,76 @@ def end_enrollments(enrollments, status, *, ended_on, reason):
 
 
 _ENDING = ["status", "ended_on", "end_reason"]
+
+
+def cancel_enrollments(enrollments, *, reason):
+    """End enrollments that were made by mistake on their first day, so that they cover no day.
+
+    Raise ValidationError with a message for each one that was ended, or has attendance, since.
+    """
+    cancelled = list(_lock(enrollments).order_by("pk"))
+    first = _at_first(cancelled)
+    errors = []
+    for enrollment in cancelled:
+        if (enrollment.status, enrollment.ended_on) != first.get(enrollment.pk):
+            status = enrollment.get_status_display().lower()
+            errors.append(f"{enrollment}: its status was changed to “{status}” since.")
+        elif enrollment.last_marked_on:
+            day = format_date(enrollment.last_marked_on)
+            errors.append(f"{enrollment}: attendance is marked until {day}.")
+        enrollment.status, enrollment.ended_on = EnrollmentStatus.DROPPED, enrollment.enrolled_on
+        enrollment.end_reason = reason[:200]
+    if errors:
+        raise ValidationError(errors)
+    bulk_update_with_history(cancelled, Enrollment, _ENDING, batch_size=500)
+    return cancelled
+
+
+def _at_first(enrollments):
+    """Return ``{id: (status, ended_on)}`` as the enrollments were made."""
+    first = {}
+    for chunk in in_chunks(enrollment.pk for enrollment in enrollments):
+        rows = Enrollment.history.filter(id__in=chunk, history_type="+").order_by()
+        first |= {pk: state for pk, *state in rows.values_list("id", "status", "ended_on")}
+    return {pk: tuple(state) for pk, state in first.items()}
+
+
+def reactivate_enrollments(enrollments, *, ended_on, seats):
+    """Make completed enrollments active again; ``seats`` are those left, None without a limit.
+
+    Raise ValidationError with a message for each one that was changed, or cannot be active, since.
+    """
+    completed = list(_lock(enrollments).order_by("pk"))
+    errors = [*_reasons_not_active(completed, ended_on)]
+    if seats is not None and seats < len(completed):
+        errors.append(f"{seats} seats are left in the batch, for {len(completed)} students.")
+    if errors:
+        raise ValidationError(errors)
+    for enrollment in completed:
+        enrollment.status, enrollment.ended_on = EnrollmentStatus.ACTIVE, None
+        enrollment.end_reason = ""
+    bulk_update_with_history(completed, Enrollment, _ENDING, batch_size=500)
+    return completed
+
+
+def _reasons_not_active(completed, ended_on):
+    students = [enrollment.student_id for enrollment in completed]
+    active = {}
+    for chunk in in_chunks(students):
+        for other in Enrollment.objects.active().filter(student__in=chunk).select_related("batch"):
+            active.setdefault(other.student_id, []).append(other)
+    for enrollment in completed:
+        student, others = enrollment.student, active.get(enrollment.student_id, ())
+        if (enrollment.status, enrollment.ended_on) != (EnrollmentStatus.COMPLETED, ended_on):
+            yield f"{student} is not completed as of {format_date(ended_on)} any more."
+        elif not student.user.is_active:
+            yield f"{student} is inactive now."
+        else:
+            for other in others:
+                if other.batch_id == enrollment.batch_id or (
+                    other.is_exclusive and enrollment.is_exclusive
+                ):
+                    yield f"{student} is enrolled in {other.batch} now."
 
 
 def _lock(enrollments):

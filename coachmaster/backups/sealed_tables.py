@@ -28,7 +28,7 @@ UNCHANGING_COLUMNS = {
         "asked_at",
     ],
     "finance_bulkaction": [
-        *("id", "kind", "description", "row_count", "amount", "token", "by_id", "at"),
+        *("id", "kind", "description", "row_count", "amount", "details", "token", "by_id", "at"),
     ],
     # Without the content type, which Django deletes with its model.
     "django_admin_log": [

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from coachmaster.core.constraints import valid_choice
 from coachmaster.core.fields import MoneyField, SingleLineField
-from coachmaster.core.querysets import ScopedQuerySet, owned_through
+from coachmaster.core.querysets import ScopedQuerySet
 
 
 class BulkActionKind(models.TextChoices):
@@ -36,6 +36,8 @@ class BulkAction(models.Model):
     description = SingleLineField(max_length=200)
     row_count = models.PositiveIntegerField("rows")
     amount = MoneyField(null=True, blank=True)
+    #: What undoing needs to know besides the rows, by kind.
+    details = models.JSONField(default=dict, blank=True, editable=False)
     #: Of the form that was confirmed, so that a form sent twice has no further effect.
     token = models.CharField(max_length=64, blank=True)
     by = models.ForeignKey(
@@ -88,6 +90,15 @@ class BulkAction(models.Model):
         return model._default_manager.filter(pk__in=keys)
 
 
+class BulkActionRowQuerySet(ScopedQuerySet):
+    owner = "action"
+
+    def undone(self, model):
+        """Limit to rows of ``model`` whose action was undone."""
+        kind = ContentType.objects.get_for_model(model)
+        return self.filter(content_type=kind, action__undone_at__isnull=False)
+
+
 class BulkActionRow(models.Model):
     """A row that a bulk action made or changed."""
 
@@ -95,7 +106,7 @@ class BulkActionRow(models.Model):
     content_type = models.ForeignKey(ContentType, on_delete=models.PROTECT, related_name="+")
     object_id = models.PositiveBigIntegerField()
 
-    objects = owned_through("action")
+    objects = BulkActionRowQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]

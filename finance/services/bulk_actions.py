@@ -24,32 +24,55 @@ _NAMES = 10
 
 @dataclass(frozen=True)
 class Undo:
-    """How a kind of action is undone, and the permission to do the same to a single row."""
+    """How a kind of action is undone, and the permissions to do the same to a single row."""
 
-    permission: str
+    permissions: Callable
+    promise: Callable
     apply: Callable
 
 
 _UNDOS: dict[str, Undo] = {}
 
 
-def undoes(kind, *, permission):
+def undoes(kind, *, permission, promise=""):
     """Register the decorated ``function(action, *, by, reason)``, which undoes actions of ``kind``.
+
+    ``promise`` tells people what it does. It and ``permission``, one or several, may be functions
+    of the action.
 
     It runs in a transaction with the action locked, and raises ValidationError with names if later
     rows depend on a row of the action.
     """
 
     def register(function):
-        _UNDOS[kind] = Undo(permission, function)
+        _UNDOS[kind] = Undo(_of_action(permission), _of_action(promise), function)
         return function
 
     return register
 
 
+def _of_action(value):
+    return value if callable(value) else lambda action: value
+
+
 def may_undo(action, user):
-    undo = _UNDOS.get(action.kind)
-    return undo is not None and user.has_perms(["finance.change_bulkaction", undo.permission])
+    if action.kind not in _UNDOS:
+        return False
+    needed = _UNDOS[action.kind].permissions(action)
+    needed = [needed] if isinstance(needed, str) else needed
+    return user.has_perms(["finance.change_bulkaction", *needed])
+
+
+def undo_promise(action):
+    """Return what undoing ``action`` does, or ""."""
+    return _UNDOS[action.kind].promise(action) if action.kind in _UNDOS else ""
+
+
+def rehearse(service, **arguments):
+    """Call a service and take everything back. Raise its ValidationError."""
+    with transaction.atomic():
+        service(**arguments)
+        transaction.set_rollback(True)
 
 
 def find_done(token):
@@ -58,7 +81,9 @@ def find_done(token):
 
 
 @transaction.atomic
-def record_bulk_action(*, kind, description, rows, by, amount=None, token="") -> BulkAction:
+def record_bulk_action(
+    *, kind, description, rows, by, amount=None, token="", details=None
+) -> BulkAction:
     """Record an action with the ``rows`` (of any models) that it made or changed.
 
     Call it in the transaction of the action.
@@ -69,6 +94,7 @@ def record_bulk_action(*, kind, description, rows, by, amount=None, token="") ->
         description=description[:200],
         row_count=len(rows),
         amount=amount,
+        details=details or {},
         token=token,
         by=by,
     )

@@ -1,14 +1,11 @@
 """Enroll students, and end enrollments, together with their tuition."""
 
-import datetime
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from academics.models import Batch, EnrollmentStatus
-from academics.services.enrollments import end_enrollment, end_enrollments
-from coachmaster.core.dates import format_date
+from academics.models import EnrollmentStatus
+from academics.services.enrollments import end_enrollment
 from coachmaster.core.money import ZERO, display
 from finance.balances import refresh_accounts
 from finance.ledger import fee_status
@@ -16,7 +13,6 @@ from finance.locks import lock_account
 from finance.models import Charge, ChargeKind
 
 from .bulk_enrollments import BulkEnrollment
-from .fee_plans import plan_rows
 from .installments import build_charges, cancel_charges
 
 
@@ -39,41 +35,6 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
     enrolling.write([enrollment])
     enrolling.finish()
     return enrollment
-
-
-@transaction.atomic
-def enroll_several(*, students, batch, enrolled_on, by, plan=None):
-    """Enroll all ``students`` at the fee of the course, or none of them.
-
-    Raise ValidationError for the batch, or with one message for each student.
-    """
-    enrolling = BulkEnrollment(
-        student_ids=[student.pk for student in students], batch_ids=[batch.pk], by=by
-    )
-    batch, seats = enrolling.batches[batch.pk], enrolling.seats_left(batch.pk)
-    if seats is not None and len(students) > seats:
-        message = (
-            f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."
-        )
-        raise ValidationError({"batch": message})
-    rows = plan_rows(plan, batch.course.total_fee, enrolled_on) if plan else None
-    enrollments, errors = [], []
-    for student in sorted(students, key=lambda student: student.pk):
-        try:
-            enrollments.append(
-                enrolling.enroll(
-                    student=student, batch_id=batch.pk, enrolled_on=enrolled_on, installments=rows
-                )
-            )
-        except ValidationError as error:
-            if hasattr(error, "error_dict"):
-                raise  # about the batch or the day, so the same for all students
-            errors.append(error)
-    if errors:
-        raise ValidationError(errors)
-    enrolling.write(enrollments)
-    enrolling.finish()
-    return enrollments
 
 
 @transaction.atomic
@@ -133,19 +94,3 @@ def _retain_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
 def complete(*, enrollment, ended_on, by):
     lock_account(enrollment.student_id)
     return end_enrollment(enrollment, EnrollmentStatus.COMPLETED, ended_on=ended_on, reason="")
-
-
-@transaction.atomic
-def complete_batch(*, batch, last_day, by):
-    """End a batch and complete its active enrollments; return their number."""
-    batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
-    if last_day < batch.starts_on:
-        raise ValidationError(
-            {"last_day": f"{batch} starts on {format_date(batch.starts_on)}. Choose a later day."}
-        )
-    batch.ends_on = last_day
-    batch.full_clean()
-    batch.save(update_fields=["ends_on"])
-    ended_on = last_day + datetime.timedelta(days=1)
-    active = batch.enrollments.active()
-    return len(end_enrollments(active, EnrollmentStatus.COMPLETED, ended_on=ended_on, reason=""))

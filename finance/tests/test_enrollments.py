@@ -12,10 +12,11 @@ from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFac
 from accounts.tests.factories import StudentFactory
 from coachmaster.core.dates import format_date
 from finance.ledger import fee_status
-from finance.models import Account, Charge, FeePlan
+from finance.models import Account, BulkAction, Charge, FeePlan
 from finance.services.enrollments import complete, drop
 from finance.services.fee_plans import save_plan
 
+from .confirmations import confirm
 from .factories import enrolled, paid, submit_enrollment
 
 pytestmark = pytest.mark.django_db
@@ -660,13 +661,14 @@ def test_installments_shown_for_another_batch_are_not_saved(client_of, admin, in
 
 
 def several(client, batch, students=(), **changes):
+    """Send the form, and confirm the students that it shows, if it is not refused."""
     typed = {
         "students": [s.pk for s in students],
         "enrolled_on": today().isoformat(),
         "numbers": "",
         **changes,
     }
-    return client.post(reverse("finance:batch-enroll", args=[batch.pk]), typed)
+    return confirm(client, client.post(reverse("finance:batch-enroll", args=[batch.pk]), typed))
 
 
 def test_ticked_and_pasted_students_are_enrolled_together(client_of, admin, student):
@@ -676,7 +678,7 @@ def test_ticked_and_pasted_students_are_enrolled_together(client_of, admin, stud
     numbers = f"{other.admission_number},\n{third.admission_number} {student.admission_number}"
     response = several(client_of(admin), batch, [student], numbers=numbers)
 
-    assert response.url == reverse("academics:batch-students", args=[batch.pk])
+    assert response.url == BulkAction.objects.get().get_absolute_url()
     assert batch.enrollments.active().count() == 3
     assert set(Account.objects.values_list("balance", flat=True)) == {Decimal("12000.00")}
 
@@ -783,9 +785,8 @@ def test_completing_a_batch_completes_all_its_enrollments(client_of, admin):
     for _ in range(3):
         enrolled(batch=batch)
 
-    client_of(admin).post(
-        reverse("finance:batch-complete", args=[batch.pk]), {"last_day": today().isoformat()}
-    )
+    client, page = client_of(admin), reverse("finance:batch-complete", args=[batch.pk])
+    confirm(client, client.post(page, {"last_day": today().isoformat()}))
 
     batch.refresh_from_db()
     assert batch.ends_on == today()

@@ -28,11 +28,11 @@ from finance.models import (
     ReceiptSeries,
 )
 from finance.services import charges, concessions, late_fees, refunds
+from finance.services.batch_enrollments import enroll_several
 from finance.services.bulk_actions import undo_bulk_action
 from finance.services.bulk_payments import BulkPayments
 from finance.services.cancellations import cancel_receipt
 from finance.services.day_closes import close_day, expected_cash
-from finance.services.enrollments import enroll_several
 from finance.services.installments import change_installments
 from finance.services.payments import ReceivedMoney, build_payment
 from finance.services.reminders import record_reminders

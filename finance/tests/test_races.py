@@ -26,10 +26,11 @@ from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from finance import checks
 from finance.models import Account, ChequeClearing, DayTotal, Payment, Reversal
+from finance.services.batch_completions import complete_batch
 from finance.services.cancellations import bounce_cheque, cancel_receipt
 from finance.services.cheques import clear_cheques
 from finance.services.day_closes import close_day
-from finance.services.enrollments import complete_batch, drop
+from finance.services.enrollments import drop
 from finance.services.payments import ExceedsDues, ReceivedMoney, record_payment
 from finance.services.transfers import transfer
 

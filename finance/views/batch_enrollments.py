@@ -1,16 +1,22 @@
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
 from accounts.models import StudentProfile, User
-from coachmaster.core.money import grouped
+from coachmaster.core.dates import format_date
+from coachmaster.core.money import display
 from coachmaster.core.querysets import restricted_id
+from finance.forms.batch_enrollments import BatchEnrollConfirmationForm
 from finance.forms.enrollments import BatchEnrollForm
 from finance.models import FeePlan
-from finance.services import enrollments
+from finance.services.batch_enrollments import UNDO_PROMISE, enroll_several, students_label
+from finance.services.bulk_actions import digest_of, rehearse
+from finance.services.fee_plans import plan_rows
+
+from .bulk_actions import BulkRow, confirmation_page, rupees_of_button, show_result
 
 MAX_STUDENTS_SHOWN = 50
 
@@ -29,13 +35,8 @@ def batch_enroll(request, pk):
         plans=FeePlan.objects.filter(course=batch.course, is_active=True).prefetch_related("parts"),
         initial={"enrolled_on": max(timezone.localdate(), batch.starts_on)},
     )
-    is_valid = form.is_valid()
-    if is_valid and not is_searching and (enrolled := _enroll(request, form, batch)):
-        count = len(enrolled)
-        messages.success(
-            request, f"{grouped(count)} student{'s' if count != 1 else ''} enrolled in {batch}."
-        )
-        return redirect("academics:batch-students", pk=batch.pk)
+    if form.is_valid() and not is_searching and (response := _confirm(request, form, batch)):
+        return response
     data = form.cleaned_data if form.is_bound else {}
     ticked, query = list(data.get("students") or []), data.get("q") or ""
     found = _find_students(students, batch, query, ticked)
@@ -54,20 +55,70 @@ def batch_enroll(request, pk):
     )
 
 
-def _enroll(request, form, batch):
-    data = form.cleaned_data
+def _confirm(request, form, batch):
+    """Enroll the students if that was confirmed, else ask. Return None if it is refused."""
+    data, fee = form.cleaned_data, batch.course.total_fee
+    chosen = {
+        "students": data["chosen"],
+        "batch": batch,
+        "enrolled_on": data["enrolled_on"],
+        "plan": data["plan"],
+        "by": request.user,
+    }
+    confirmation = BatchEnrollConfirmationForm(
+        request.POST,
+        digest=digest_of((student.pk, fee) for student in data["chosen"]),
+        initial={
+            "students": [student.pk for student in data["chosen"]],
+            "enrolled_on": data["enrolled_on"].isoformat(),
+            "plan": data["plan"].pk if data["plan"] else "",
+            "despite_clash": data["despite_clash"] or "",
+        },
+    )
+    back = reverse("academics:batch-students", args=[batch.pk])
+    if confirmation.action:
+        return show_result(request, confirmation.action, f"{confirmation.action}.", otherwise=back)
     try:
+        if confirmation.is_confirmed:
+            action = enroll_several(**chosen, token=confirmation.cleaned_data["token"])
+            return show_result(request, action, f"{action}.", otherwise=back)
         form.check_clashes(data["chosen"], batch, by=request.user)
-        return enrollments.enroll_several(
-            students=data["chosen"],
-            batch=batch,
-            enrolled_on=data["enrolled_on"],
-            plan=data["plan"],
-            by=request.user,
-        )
+        rehearse(enroll_several, **chosen)
     except ValidationError as refusal:
         form.refuse(refusal)
         return None
+    number = students_label(len(data["chosen"]))
+    total = fee * len(data["chosen"])
+    return confirmation_page(
+        request,
+        confirmation,
+        [_confirmed_row(student, fee) for student in data["chosen"]],
+        title=f"Enroll {number} in {batch}",
+        lead=_terms(data, fee),
+        submit=f"Enroll {number} · {rupees_of_button(total)}",
+        back=reverse("finance:batch-enroll", args=[batch.pk]),
+        back_label=f"Enroll students in {batch.name}",
+        total=total,
+        promise=UNDO_PROMISE,
+    )
+
+
+def _confirmed_row(student, fee):
+    return BulkRow(
+        label=student.user.full_name,
+        url=student.get_absolute_url(),
+        detail=student.admission_number,
+        amount=fee,
+    )
+
+
+def _terms(data, fee):
+    """Return `From 1 Dec 2026. Each pays ₹24,000.00 on 1 Dec 2026, ₹24,000.00 on 31 Dec 2026.`"""
+    on = data["enrolled_on"]
+    rows = plan_rows(data["plan"], fee, on) if data["plan"] else [(on, fee)]
+    parts = [f"{display(amount)} on {format_date(day)}" for day, amount in rows if amount]
+    sentence = f"From {format_date(on)}."
+    return f"{sentence} Each pays {', '.join(parts)}." if parts else f"{sentence} Nothing to pay."
 
 
 def _find_students(students, batch, query, ticked):

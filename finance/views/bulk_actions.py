@@ -6,13 +6,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
+from academics.models import Enrollment
+from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from coachmaster.core.views import form_page, list_page
 from finance.exports import BULK_ACTIONS
 from finance.forms.bulk_actions import BulkActionFilter, UndoForm
 from finance.models import BulkAction, Charge
-from finance.services.bulk_actions import may_undo, undo_bulk_action
+from finance.services.bulk_actions import may_undo, undo_bulk_action, undo_promise
 
 LIST_SORTS = {"time": ["at"], "rows": ["row_count"], "amount": ["amount"]}
 
@@ -50,6 +52,18 @@ def describe_charge(charge):
         detail=str(charge),
         amount=charge.amount,
         status="Cancelled" if charge.is_cancelled else "",
+    )
+
+
+@describes(Enrollment, "student__user", "batch")
+def describe_enrollment(enrollment):
+    is_ended = not enrollment.is_active
+    return BulkRow(
+        label=enrollment.student.user.full_name,
+        url=enrollment.student.get_absolute_url(),
+        detail=f"{enrollment.batch}, from {format_date(enrollment.enrolled_on)}",
+        amount=enrollment.agreed_fee,
+        status=enrollment.get_status_display() if is_ended else "",
     )
 
 
@@ -138,17 +152,28 @@ def bulk_action_undo(request, pk):
         submit="Undo",
         back=action.get_absolute_url(),
         back_label=str(action),
-        context={"action": action},
+        context={"action": action, "promise": undo_promise(action)},
     )
 
 
 def confirmation_page(
-    request, form, rows, *, title, submit, back, back_label, lead="", left_out=(), total=None
+    request,
+    form,
+    rows,
+    *,
+    title,
+    submit,
+    back,
+    back_label,
+    lead="",
+    left_out=(),
+    total=None,
+    promise="",
 ):
     """Show whom a bulk action is about to change, before the button that does it.
 
     ``form`` is a BulkConfirmationForm, ``rows`` and ``left_out`` are BulkRows; ``submit`` names
-    the action, as in “Charge 104 students ₹20,800”.
+    the action, as in “Charge 104 students ₹20,800”; ``promise`` says what undoing it does.
     """
     return form_page(
         request,
@@ -159,7 +184,7 @@ def confirmation_page(
         submit=submit,
         back=back,
         back_label=back_label,
-        context={"rows": rows, "left_out": left_out, "total": total},
+        context={"rows": rows, "left_out": left_out, "total": total, "promise": promise},
     )
 
 

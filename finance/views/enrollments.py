@@ -1,15 +1,12 @@
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
-from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import ZERO, display, grouped, plain
-from coachmaster.core.querysets import restricted_id
-from coachmaster.core.views import form_page
-from finance.forms.enrollments import BatchCompletionForm, CompletionForm, EnrollmentForm
+from coachmaster.core.money import ZERO, display, plain
+from finance.forms.enrollments import CompletionForm, EnrollmentForm
 from finance.forms.installments import InstallmentTable
 from finance.forms.proposals import is_outdated, propose_enrollment, update_table
 from finance.forms.student_picker import StudentPickerForm
@@ -131,37 +128,4 @@ def enrollment_complete(request, enrollment):
         template="finance/enrollments/complete.html",
         submit="Complete",
         context={"dues": enrollment_dues(enrollment, timezone.localdate())},
-    )
-
-
-def batch_complete(request, pk):
-    batch = get_object_or_404(
-        Batch.objects.recorded_by(restricted_id(request.user)).with_class_times().with_strength(),
-        pk=pk,
-    )
-    form = BatchCompletionForm(
-        request.POST or None, initial={"last_day": batch.ends_on or timezone.localdate()}
-    )
-    if form.is_valid():
-        try:
-            count = enrollments.complete_batch(batch=batch, by=request.user, **form.cleaned_data)
-        except ValidationError as refusal:
-            add_errors(form, refusal, ended_on="last_day")
-        else:
-            last_day = format_date(form.cleaned_data["last_day"])
-            messages.success(
-                request,
-                f"{grouped(count)} student{'s' if count != 1 else ''} completed {batch}. "
-                f"Last day: {last_day}.",
-            )
-            return redirect(batch)
-    return form_page(
-        request,
-        form,
-        title=f"Complete {batch}",
-        template="finance/enrollments/complete_batch.html",
-        submit="Complete batch",
-        back=batch.get_absolute_url(),
-        back_label=str(batch),
-        context={"batch": batch, "enrollments": batch.enrollments.active().by_name()},
     )
