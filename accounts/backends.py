@@ -4,6 +4,8 @@ from django.contrib.auth.models import Permission
 
 from coachmaster.core.compiled import compiled
 
+from .models import StudentProfile
+
 User = get_user_model()
 
 
@@ -39,7 +41,7 @@ class EmailOrAdmissionNumberBackend(ModelBackend):
         people = User.objects.with_role()
         if "@" in name:
             return people.filter(email=name.lower()).first()
-        return people.filter(student_profile__admission_number__iexact=name).first()
+        return people.filter(student_profile__in=StudentProfile.objects.numbered([name])).first()
 
     def get_user_permissions(self, user_obj, obj=None):
         """Return nothing: only roles have permissions."""

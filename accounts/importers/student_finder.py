@@ -13,9 +13,8 @@ class StudentMatcher:
 
     def __init__(self, rows, owners, students):
         self._owners = owners
-        self.admission_numbers = {
-            row["admission_number"] for row in rows if "admission_number" in row
-        }
+        numbers = {row["admission_number"] for row in rows if "admission_number" in row}
+        self.admission_numbers = {folded(number) for number in numbers}
         identities = {
             identity(row)
             for row in rows
@@ -26,8 +25,8 @@ class StudentMatcher:
             "pk", "admission_number", "user__email", "user__full_name", "user__phone", "birth_on"
         )
         for pk, number, email, full_name, phone, birth_on in students.iterator(chunk_size=2000):
-            if number in self.admission_numbers:
-                self._by_number[number] = pk
+            if (key := folded(number)) in self.admission_numbers:
+                self._by_number[key] = pk
             # A row with only a name means a student with neither phone nor date of birth.
             name = folded(full_name)
             for key in {(name, known) for known in (phone, birth_on) if known} or {(name, None)}:
@@ -35,13 +34,14 @@ class StudentMatcher:
                     self._by_identity.setdefault(key, []).append((pk, bool(email)))
         #: Numbers of students that the user may not see.
         self.hidden_numbers = set()
-        for chunk in in_chunks(self.admission_numbers - self._by_number.keys()):
-            hidden = StudentProfile.objects.filter(admission_number__in=chunk)
-            self.hidden_numbers.update(hidden.values_list("admission_number", flat=True))
+        for chunk in in_chunks(n for n in numbers if folded(n) not in self._by_number):
+            hidden = StudentProfile.objects.numbered(chunk)
+            found = hidden.values_list("admission_number", flat=True)
+            self.hidden_numbers.update(map(folded, found))
 
     def find(self, row):
         """Return an id, or None. Raise ValidationError if several are possible."""
-        number, email = row.get("admission_number"), row.get("email")
+        number, email = folded(row.get("admission_number", "")), row.get("email")
         if number in self._by_number:
             return self._by_number[number]
         if email in self._owners:
@@ -81,42 +81,36 @@ class StudentFinder:
 
     def __init__(self, texts, students):
         self._found, self._ambiguous = {}, set()
-        names, students = {}, students.order_by()
-        for chunk in in_chunks(set(texts)):
-            lowered = {text.lower(): text for text in chunk}
-            for pk, number in students.filter(admission_number__in=chunk).values_list(
-                "pk", "admission_number"
-            ):
-                self._found[number] = pk
-            emails = [text for text in lowered if "@" in text]
-            for pk, email in students.filter(user__email__in=emails).values_list(
-                "pk", "user__email"
-            ):
-                self._found.setdefault(lowered[email], pk)
-            for text in chunk:
-                if text not in self._found and "@" not in text:
-                    names.setdefault(folded(text), []).append(text)
+        texts, students = set(texts), students.order_by()
+        for chunk in in_chunks(texts):
+            found = students.numbered(chunk).values_list("pk", "admission_number")
+            self._found.update((folded(number), pk) for pk, number in found)
+            emails = {text.lower() for text in chunk if "@" in text}
+            found = students.filter(user__email__in=emails).values_list("pk", "user__email")
+            self._found.update((folded(email), pk) for pk, email in found)
+        names = {folded(text) for text in texts if "@" not in text} - self._found.keys()
         if names:
             self._find_names(names, students.values_list("pk", "user__full_name"))
 
     def _find_names(self, names, students):
         # In Python, since SQLite ignores case only of ASCII letters.
         for pk, full_name in students.iterator(chunk_size=2000):
-            for text in names.get(folded(full_name), ()):
-                if self._found.setdefault(text, pk) != pk:
-                    self._ambiguous.add(text)
+            name = folded(full_name)
+            if name in names and self._found.setdefault(name, pk) != pk:
+                self._ambiguous.add(name)
 
     def __getitem__(self, text):
-        if text in self._ambiguous:
+        key = folded(text)
+        if key in self._ambiguous:
             raise ValidationError(
                 "Several students have this name. Write the admission number or the email."
             )
-        if text not in self._found:
+        if key not in self._found:
             raise ValidationError(
                 "There is no such student. Write the admission number, email or full name as "
                 "stored."
             )
-        return self._found[text]
+        return self._found[key]
 
     def get(self, row, result):
         """Return the id of the row's student, or None with an error in ``result``."""

@@ -5,6 +5,7 @@ from accounts.roles import STUDENT
 from accounts.services.admission_numbers import next_admission_numbers
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.importers import ImportColumn, set_changes
+from coachmaster.core.text import folded
 
 from .people import (
     ADMISSION_NUMBER,
@@ -129,7 +130,7 @@ class StudentImporter(PeopleImporter):
                 profile.admission_number = number
 
     def _is_unique(self, row, pk, result):
-        keys = {name: row[name] for name in ("admission_number", "email") if name in row}
+        keys = {name: folded(row[name]) for name in ("admission_number", "email") if name in row}
         if pk or not keys:
             keys["full_name"] = pk or identity(row)
         for name, value in keys.items():
@@ -141,7 +142,7 @@ class StudentImporter(PeopleImporter):
         if owner and owner.pk != pk:
             result.add_error(row, "email", f"{owner} has this email. Enter another, or none.")
             return False
-        if row.get("admission_number") in self._matcher.hidden_numbers:
+        if keys.get("admission_number") in self._matcher.hidden_numbers:
             result.add_error(
                 row, "admission_number", "Another student has this number. Enter another, or none."
             )

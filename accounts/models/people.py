@@ -1,3 +1,5 @@
+import string
+
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.core.exceptions import ValidationError
@@ -12,7 +14,7 @@ from simple_history.models import HistoricalRecords
 
 from accounts.roles import ADMIN, FAMILY_ROLES, assignable_roles
 from coachmaster.core.compiled import compiled
-from coachmaster.core.constraints import date_bounds
+from coachmaster.core.constraints import date_bounds, errors_by_field
 from coachmaster.core.fields import (
     BoundedDateField,
     LowercaseEmailField,
@@ -266,6 +268,10 @@ class AdmissionSeries(models.Model):
         return f"{self.year}: {self.last_number}"
 
 
+#: SQLite changes the case of ASCII letters only.
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
 class StudentProfileQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
         students = self.model.objects.taught_by(user_id)
@@ -274,6 +280,12 @@ class StudentProfileQuerySet(ScopedQuerySet):
     def taught_by(self, user_id):
         instructor = User.objects.instructor(user_id)
         return self.filter(enrollments__batch__instructor__in=instructor).order_by().distinct()
+
+    def numbered(self, numbers):
+        """Limit to students with these admission numbers, in any letter case."""
+        lowered = {text for n in numbers for text in (n.lower(), n.translate(_ASCII_LOWER))}
+        students = self.alias(lower_number=Lower("admission_number"))
+        return students.filter(lower_number__in=lowered)
 
 
 # 1.4 ms becomes 0.2 for a student or an instructor, 0.6 becomes 0.2 for others.
@@ -299,12 +311,10 @@ class StudentProfile(models.Model):
     )
     admission_number = SingleLineField(
         max_length=20,
-        unique=True,
         # It could be the email address by which somebody else signs in.
         validators=[
             RegexValidator("@", "An admission number cannot contain @.", inverse_match=True)
         ],
-        error_messages={"unique": "Another student has this admission number."},
     )
     birth_on = BoundedDateField("date of birth", null=True, blank=True)
     guardian_name = SingleLineField(max_length=150, blank=True)
@@ -326,6 +336,11 @@ class StudentProfile(models.Model):
         # Finds siblings.
         indexes = [models.Index(fields=["guardian_phone"], name="student_by_guardian_phone")]
         constraints = [
+            models.UniqueConstraint(
+                Lower("admission_number"),
+                name="student_admission_number_unique",
+                violation_error_message="Another student has this admission number.",
+            ),
             models.CheckConstraint(
                 condition=~Q(admission_number=""), name="student_admission_number_given"
             ),
@@ -337,6 +352,10 @@ class StudentProfile(models.Model):
 
     def get_absolute_url(self):
         return reverse("dashboards:student-page", args=[self.pk])
+
+    def validate_constraints(self, exclude=None):
+        with errors_by_field(self, student_admission_number_unique="admission_number"):
+            super().validate_constraints(exclude)
 
     @property
     def contact_phone(self):

@@ -22,7 +22,7 @@ def next_admission_numbers(year, count, reserved=()):
             f"{year % 100:02d}-{number:05d}" for number in range(first, series.last_number + 1)
         ]
         # Numbers may also be entered by hand.
-        used = StudentProfile.objects.filter(admission_number__in=candidates)
+        used = StudentProfile.objects.numbered(candidates)
         taken = {*used.values_list("admission_number", flat=True), *reserved}
         numbers += [number for number in candidates if number not in taken]
     series.save(update_fields=["last_number"])

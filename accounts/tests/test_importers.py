@@ -164,6 +164,19 @@ def test_admission_number_identifies_student_first(file):
     assert (student.user.full_name, student.user.email) == ("New Name", "new@example.com")
 
 
+def test_admission_number_identifies_student_in_any_case(file):
+    student = StudentFactory(user__full_name="Asha", admission_number="Old/7a")
+
+    run = run_import("import_students", file("name,admission no\nAsha,OLD/7A\n"))
+    twice = run_import("import_students", file("name,roll no\nA,new/8\nB,NEW/8\n"))
+
+    student.refresh_from_db()
+    assert run.summary == "0 students created, 1 changed, 0 unchanged, 0 skipped."
+    assert student.admission_number == "OLD/7A"
+    assert "row 3, roll no: “NEW/8”: Row 2 has this admission number too." in twice.errors
+    assert StudentProfile.objects.count() == 1
+
+
 def test_name_with_phone_or_birth_date_identifies_student(file):
     path = file(
         "name,phone,dob\nRavi Iyer,9876543210,\nRavi Iyer,9876543211,\nRavi Iyer,,01/01/2008\n"

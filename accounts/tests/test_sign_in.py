@@ -4,12 +4,13 @@ import pytest
 import time_machine
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import StudentProfile, User
 
-from .factories import PASSWORD
+from .factories import PASSWORD, StudentFactory
 from .second_factors import app_of
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +62,13 @@ def test_sign_in_by_email_or_admission_number_in_any_case(client, sign_in, stude
 
     assert (response.status_code, response.url) == (302, reverse("dashboards:dashboard"))
     assert signed_in(client) == str(student.pk)
+
+
+def test_two_students_cannot_have_numbers_that_differ_in_letter_case(student):
+    StudentProfile.objects.filter(pk=student.pk).update(admission_number="CM-77a")
+
+    with pytest.raises(IntegrityError):
+        StudentFactory(admission_number="cm-77A")
 
 
 @pytest.mark.parametrize(

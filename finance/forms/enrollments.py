@@ -16,6 +16,7 @@ from coachmaster.core.form_fields import (
 )
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
+from coachmaster.core.text import folded
 from finance.services.transfers import fee_after_transfer
 
 from .batch_choice import BatchChoiceField
@@ -179,14 +180,14 @@ class BatchEnrollForm(ClashMixin, forms.Form):
     def clean_numbers(self):
         numbers = list(filter(None, re.split(r"[\s,;]+", self.cleaned_data["numbers"])))
         found = {
-            student.admission_number: student
-            for student in self.everybody.filter(admission_number__in=numbers)
+            folded(student.admission_number): student
+            for student in self.everybody.numbered(numbers)
         }
-        if unknown := [number for number in dict.fromkeys(numbers) if number not in found]:
+        if unknown := [n for n in dict.fromkeys(numbers) if folded(n) not in found]:
             raise forms.ValidationError(
                 f"No student has the admission number {', '.join(unknown[:20])}. Check it."
             )
-        return [found[number] for number in dict.fromkeys(numbers)]
+        return [found[number] for number in dict.fromkeys(map(folded, numbers))]
 
     def clean(self):
         cleaned = super().clean()

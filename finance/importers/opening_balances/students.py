@@ -20,7 +20,11 @@ def save_students(balances, result, *, by):
     """Set `student` and `changes` of each row. A student may have a row for each batch."""
     first, first_lines = {}, {}
     for balance in balances:
-        key = balance.get("admission_number") or balance.get("email") or _identity(balance)
+        key = (
+            folded(balance.get("admission_number", ""))
+            or balance.get("email")
+            or _identity(balance)
+        )
         first.setdefault(key, balance)
         first_lines[balance.line] = first[key].line
     importer, found = StudentImporter(), _DryResult()
