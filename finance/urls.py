@@ -9,6 +9,7 @@ from finance.services.reminders import FEE_REMINDERS
 
 from .views import (
     approval_limits,
+    batch_charges,
     batch_completions,
     batch_enrollments,
     bulk_actions,
@@ -121,7 +122,7 @@ urlpatterns = [
     ),
     path(
         "batches/<int:pk>/charge/",
-        requires("finance.add_charge")(charges.batch_charge),
+        requires("finance.add_charge")(batch_charges.batch_charge),
         name="batch-charge",
     ),
     path(

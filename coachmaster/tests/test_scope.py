@@ -9,6 +9,7 @@ import datetime
 import io
 import logging
 import re
+from decimal import Decimal
 
 import pytest
 from django.contrib import admin as django_admin
@@ -37,6 +38,7 @@ from finance.models import (
     Payment,
     Refund,
 )
+from finance.services.bulk_actions import digest_of
 
 from . import scope
 from .api import Caller
@@ -430,7 +432,13 @@ FORMS = [
     ("/batches/{batch}/edit/", lambda half: {"instructor": half.teacher.pk}),
     ("/enrollments/add/?student={leaver}", lambda half: {"batch": half.evening.pk}),
     ("/enrollments/{enrollment}/transfer/", lambda half: {"batch": half.evening.pk}),
-    ("/batches/{batch}/charge/", lambda half: {"students": half.student.pk}),
+    (
+        "/batches/{batch}/charge/",
+        lambda half: {
+            "students": half.student.pk,
+            "digest": digest_of([(half.student.pk, Decimal("10.00"))]),
+        },
+    ),
 ]
 
 
@@ -461,7 +469,6 @@ def filled_in(ours):
         "amount": 10,
         "due_on": today,
         "token": "t",
-        "is_confirmed": "on",
     }
 
 

@@ -56,14 +56,3 @@ class ChargeForm(OneTimeForm):
         if "due_on" in cleaned:
             charges.check_due_date(cleaned["due_on"])
         return cleaned
-
-
-class BatchChargeForm(ChargeForm):
-    """A charge for several students of a batch, to be confirmed on a second page."""
-
-    students = forms.ModelMultipleChoiceField(queryset=None, required=False)
-    is_confirmed = forms.BooleanField(required=False)
-
-    def __init__(self, *args, students, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["students"].queryset = students

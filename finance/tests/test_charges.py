@@ -5,12 +5,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.tests.factories import BatchFactory
-from accounts.tests.factories import StudentFactory
 from finance.ledger import fee_status
 from finance.models import Account, Charge
 from finance.services import charges
-from finance.services.enrollments import drop
 
 from .factories import enrolled, paid
 
@@ -98,80 +95,6 @@ def test_a_student_without_an_enrollment_can_be_charged(client_of, admin, studen
 def test_invalid_charge_gets_a_message(client_of, admin, student, changes, sentence):
     assert sentence in errors(charge(client_of(admin), student, **changes))
     assert not others().exists()
-
-
-# A batch ---
-
-
-def charge_batch(client, batch, **changes):
-    return client.post(reverse("finance:batch-charge", args=[batch.pk]), typed(**changes))
-
-
-@pytest.fixture
-def three():
-    """A batch of three students and one who was dropped."""
-    batch = BatchFactory(name="JEE")
-    students = [
-        enrolled(batch=batch, student=StudentFactory(user__full_name=f"S{n}")).student
-        for n in range(3)
-    ]
-    gone = enrolled(batch=batch, student=StudentFactory(user__full_name="Gone Away"))
-    drop(enrollment=gone, ended_on=today(), reason="left", by=None)
-    return batch, students
-
-
-def test_batch_is_previewed_then_charged_once(client_of, admin, three):
-    batch, students = three
-    client = client_of(admin)
-
-    preview = charge_batch(client, batch)
-    assert [student.user.full_name for student in preview.context["preview"]] == ["S0", "S1", "S2"]
-    assert "Gone Away" not in preview.content.decode() and not others().exists()
-
-    confirmed = {"is_confirmed": "on", "students": [student.pk for student in students]}
-    response = charge_batch(client, batch, **confirmed)
-    charge_batch(client, batch, **confirmed)
-
-    assert sorted(others().values_list("student", flat=True)) == sorted(
-        student.pk for student in students
-    )
-    said = [str(message) for message in client.get(response.url).context["messages"]]
-    assert said[0] == "₹1,500.00 charged to 3 students of JEE: Test series, December."
-    assert "3 had already been charged by this form" in said[1]
-    assert Account.objects.get(pk=students[0].pk).balance == Decimal("13500.00")
-
-
-def test_only_ticked_students_of_the_batch_are_charged(client_of, admin, three, student):
-    batch, students = three
-    client = client_of(admin)
-
-    charge_batch(client, batch, is_confirmed="on", students=[students[1].pk])
-    stranger = charge_batch(client, batch, token="other", is_confirmed="on", students=[student.pk])
-    nobody = charge_batch(client, batch, token="other", is_confirmed="on")
-
-    assert [posted.student for posted in others()] == [students[1]]
-    assert stranger.context["form"].errors and "Tick at least one student." in errors(nobody)
-
-
-def test_already_charged_students_are_not_ticked(client_of, admin, three):
-    batch, students = three
-    charge(client_of(admin), students[0], label="test SERIES, december")
-
-    preview = charge_batch(client_of(admin), batch, token="later")
-
-    assert preview.context["ticked"] == {students[1].pk, students[2].pk}
-    assert "Already charged" in preview.content.decode()
-
-
-def test_preview_needs_the_same_queries_for_many_students(client_of, admin, queries_of):
-    batch = enrolled().batch
-    client = client_of(admin)
-    client.get(reverse("finance:batch-charge", args=[batch.pk]))
-    few = queries_of(lambda: charge_batch(client, batch))
-    for _ in range(24):
-        enrolled(batch=batch)
-
-    assert queries_of(lambda: charge_batch(client, batch)) == few
 
 
 # Cancelling ---

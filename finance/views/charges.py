@@ -4,13 +4,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.models import Batch
-from accounts.models import StudentProfile, student_or_404
+from accounts.models import student_or_404
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import display, grouped
-from coachmaster.core.querysets import restricted_id
+from coachmaster.core.money import display
 from coachmaster.core.views import form_page
-from finance.forms.charges import BatchChargeForm, CancelReasonForm, ChargeForm
+from finance.forms.charges import CancelReasonForm, ChargeForm
 from finance.models import Charge, ChargeKind
 from finance.services import charges
 
@@ -48,71 +46,6 @@ def _charge_message(form, to):
     data = form.cleaned_data
     label = data["label"] or ChargeKind(data["kind"]).label
     return f"{display(data['amount'])} charged to {to}: {label}."
-
-
-def batch_charge(request, pk):
-    """Show the students of a batch, then charge those who are ticked."""
-    batch = get_object_or_404(Batch.objects.recorded_by(restricted_id(request.user)), pk=pk)
-    students = (
-        StudentProfile.objects.filter(enrollments__batch=batch, enrollments__status="active")
-        .select_related("user")
-        .order_by("user__full_name", "pk")
-    )
-    form = BatchChargeForm(
-        request.POST or None, students=students, initial={"due_on": timezone.localdate()}
-    )
-    preview, ticked = None, set()
-    if form.is_valid():
-        if form.cleaned_data["is_confirmed"]:
-            charged = _charge_batch(request, form, batch)
-            if charged is not None:
-                messages.success(request, _batch_charge_message(form, batch, charged))
-                return redirect("academics:batch-students", pk=batch.pk)
-        preview, ticked = _preview(form, students)
-    return form_page(
-        request,
-        form,
-        title=f"Charge students of {batch}",
-        template="finance/charges/batch.html",
-        back=batch.get_absolute_url(),
-        back_label=str(batch),
-        context={"batch": batch, "preview": preview, "ticked": ticked},
-    )
-
-
-def _charge_batch(request, form, batch):
-    students = form.cleaned_data["students"]
-    if not students:
-        form.add_error(None, "Tick at least one student.")
-        return None
-    try:
-        return charges.post_charges(
-            students=students, batch=batch, by=request.user, **_charge_data(form)
-        )
-    except ValidationError as refusal:
-        add_errors(form, refusal)
-        return None
-
-
-def _preview(form, students):
-    data = form.cleaned_data
-    preview = list(students)
-    ids = {student.pk for student in preview}
-    charged = charges.already_charged(list(ids), kind=data["kind"], label=data["label"])
-    for student in preview:
-        student.is_charged = student.pk in charged
-    if data["is_confirmed"]:
-        return preview, {student.pk for student in data["students"]}
-    return preview, ids - charged
-
-
-def _batch_charge_message(form, batch, charged):
-    count, total = len(charged), len(form.cleaned_data["students"])
-    students = f"{grouped(count)} student{'s' if count != 1 else ''}"
-    message = _charge_message(form, f"{students} of {batch}")
-    if count < total:
-        message += f" {grouped(total - count)} had already been charged by this form."
-    return message
 
 
 def charge_cancel(request, pk):
