@@ -205,7 +205,7 @@ def record_payment(
     """
     student = student_or_404(request.user, payload.student_id)
     values = _payment_values(payload, idempotency_key)
-    with with_field_names(inverse(PAYMENT_FIELDS)), _messages_for_programs(request.user):
+    with with_field_names(inverse(PAYMENT_FIELDS)), _messages_for_programs():
         payment = payments_services.record_payment(
             student=student,
             received=payments_services.ReceivedMoney(**cleaned(PaymentForm(values))),
@@ -241,15 +241,13 @@ def _token_for(key):
 
 
 @contextmanager
-def _messages_for_programs(user):
+def _messages_for_programs():
     """Replace the messages that refer to the checkboxes of the payment form."""
     try:
         yield
     except TokenAlreadyUsed as error:
-        is_visible = Payment.objects.visible_to(user).filter(pk=error.earlier.pk).exists()
-        used_for = f"receipt {error.earlier}" if is_visible else "another payment"
         raise TokenAlreadyUsed(
-            f"This Idempotency-Key was used for {used_for} already, with other "
+            f"This Idempotency-Key was used for {error.used_for} already, with other "
             "content. Nothing more was saved. Use a new key for another payment."
         ) from error
     except ExceedsDues as error:

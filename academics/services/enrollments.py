@@ -6,11 +6,12 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
+from academics.models import Enrollment, EnrollmentStatus, Institute
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date, months_later
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import display
+from coachmaster.core.querysets import is_visible
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,9 @@ def _check_second_enrollment(student, batch, institute, current_batches, by):
         if other.pk == batch.pk:
             raise Conflict(f"{student} is already enrolled in {batch}.")
         if not institute.several_batches_at_once:
-            is_hidden = by and not Batch.objects.visible_to(by).filter(pk=other.pk).exists()
             raise Conflict(
                 f"{student} already has an active enrollment in "
-                f"{'another batch' if is_hidden else other}. "
+                f"{other if is_visible(other, by) else 'another batch'}. "
                 "Complete, drop or transfer it first."
             )
 

@@ -71,9 +71,9 @@ def _show_results(request, notices, sent, suffix):
         count = len(notices) - len(failed)
         messages.success(request, f"Reminders by email: {count} sent{suffix}.")
     if failed:
-        names = ", ".join(f"{notice.student} ({notice.email})" for notice in failed)
+        names = ", ".join(str(notice.student) for notice in failed)
         messages.error(
             request,
-            f"Not sent to {names}: the mail server refused the email. Check the address, or try "
-            "again later. These reminders are not recorded.",
+            f"Not sent to the family of {names}: the mail server refused the email. Check the "
+            "address, or try again later. These reminders are not recorded.",
         )

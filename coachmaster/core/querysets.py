@@ -10,6 +10,11 @@ def restricted_id(user):
     return None if user.has_perm(SEE_WHOLE_INSTITUTE) else user.pk
 
 
+def is_visible(row: Any, user):
+    """Return whether ``user`` may see the row, so that a message may name it; None sees all."""
+    return user is None or type(row).objects.visible_to(user).filter(pk=row.pk).exists()
+
+
 class ScopedQuerySet(models.QuerySet):
     """Queryset limited to what a user may see."""
 

@@ -11,6 +11,7 @@ from academics.models import Enrollment
 from coachmaster.core.compiled import compiled
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import ZERO, display, plain
+from coachmaster.core.querysets import is_visible
 from coachmaster.core.text import clean_text
 from finance.balances import add_to_day_total, save_statuses
 from finance.ledger import active_charges, allocate_payment, calculate_status, received_by
@@ -31,7 +32,7 @@ DUPLICATE_WINDOW = datetime.timedelta(minutes=10)
 
 
 class TokenAlreadyUsed(Conflict):
-    earlier: Payment
+    used_for: str
 
 
 class PossibleDuplicate(Conflict):
@@ -81,15 +82,12 @@ def record_payment(*, student, received: ReceivedMoney, by) -> Payment:
         # Requests with the same token but dates in two financial years lock different series:
         # the unique token stops the second one.
         if earlier := Payment.objects.filter(token=received.token).first():
-            return _ensure_same(earlier, student, received)
+            return _ensure_same(earlier, student, received, by)
         # The reference is checked by inserting it, so that no query is needed when it is free.
         payment = Payment(student=student, mode=received.mode, reference=received.reference)
         references = LiveReference.objects.select_related("payment")
         if taken := references.filter(pk=live_reference(payment)).first():
-            visible = Payment.objects.visible_to(by) if by else Payment.objects.all()
-            is_visible = visible.filter(pk=taken.payment_id).exists()
-            receipt = f"receipt {taken.payment}" if is_visible else "another receipt"
-            message = f"This reference is already on {receipt}. Check the number."
+            message = f"This reference is already on {_label(taken.payment, by)}. Check the number."
             raise Conflict({"reference": message}) from None
         raise
 
@@ -102,7 +100,7 @@ def _record_payment(student, received, by):
     series = lock_entry(received.paid_on, student.pk, by=by)
     known = _payments_to_compare(student=student.pk, token=received.token)
     if earlier := next((payment for payment in known if payment.token == received.token), None):
-        return _ensure_same(earlier, student, received)
+        return _ensure_same(earlier, student, received, by)
     active = [payment for payment in known if not payment.is_cancelled]
     check_proof(received)
     # Today's dues count, whatever the date of the payment.
@@ -143,7 +141,11 @@ def _payments_to_compare(*, student, token):
     return payments.select_related("reversal", "clearing").with_refunded()
 
 
-def _ensure_same(earlier, student, received):
+def _label(payment, by):
+    return f"receipt {payment}" if is_visible(payment, by) else "another receipt"
+
+
+def _ensure_same(earlier, student, received, by):
     recorded = (
         earlier.student_id,
         earlier.amount,
@@ -162,10 +164,10 @@ def _ensure_same(earlier, student, received):
     )
     if recorded != entered:
         error = TokenAlreadyUsed(
-            f"This form was already used for receipt {earlier.receipt_number}. "
+            f"This form was already used for {_label(earlier, by)}. "
             "Nothing more was saved. Open a new payment form for another payment."
         )
-        error.earlier = earlier
+        error.used_for = _label(earlier, by)
         raise error
     earlier.is_repeat = True
     return earlier

@@ -5,6 +5,7 @@ from django.utils import timezone
 from coachmaster.core.dates import format_date
 from coachmaster.core.logs import log_event
 from coachmaster.core.money import ZERO, display, plain
+from coachmaster.core.querysets import is_visible
 from finance.balances import refresh_accounts
 from finance.locks import book_day, lock_entry
 from finance.models import Letterhead, Mode, Payment, ReceiptSeries, Refund, normalised_reference
@@ -23,7 +24,7 @@ def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, ref
     _check_reference(mode, reference)
     series = lock_entry(refunded_on, payment.student_id, by=by, kind=ReceiptSeries.Kind.REFUND)
     if earlier := Refund.objects.filter(token=token).first():
-        return _ensure_same(earlier, payment, amount, mode)
+        return _ensure_same(earlier, payment, amount, mode, by)
     institute, letterhead = Letterhead.objects.current()
     today = timezone.localdate()
     check_back_dating(refunded_on, today, field="refunded_on", what="Refunds", institute=institute)
@@ -97,9 +98,8 @@ def _check_amount(payment, amount, refunded_on):
         )
 
 
-def _ensure_same(earlier, payment, amount, mode):
+def _ensure_same(earlier, payment, amount, mode, by):
     if (earlier.payment_id, earlier.amount, earlier.mode) != (payment.pk, amount, mode):
-        raise ValidationError(
-            f"This form was already used for voucher {earlier}. Nothing more was saved."
-        )
+        voucher = f"voucher {earlier}" if is_visible(earlier, by) else "another voucher"
+        raise ValidationError(f"This form was already used for {voucher}. Nothing more was saved.")
     return earlier

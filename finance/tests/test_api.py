@@ -230,7 +230,7 @@ def test_key_of_a_payment_that_one_does_not_see_hides_its_receipt(admin, owing):
     Caller(admin)(
         "POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY
     )
-    teacher = user_with("finance.add_payment", "finance.view_payment")
+    teacher = user_with("academics.teach_batch", "finance.add_payment", "finance.view_payment")
     own = enrolled(batch=BatchFactory(instructor=teacher)).student
 
     assert Caller(teacher)(
@@ -238,7 +238,7 @@ def test_key_of_a_payment_that_one_does_not_see_hides_its_receipt(admin, owing):
     ) == (
         409,
         {
-            "message": "This Idempotency-Key was used for another payment already, with other "
+            "message": "This Idempotency-Key was used for another receipt already, with other "
             "content. Nothing more was saved. Use a new key for another payment."
         },
     )

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
+from academics.tests.factories import BatchFactory
+from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory, user_with
 from coachmaster.core.dates import format_date
 from finance.models import Account, Payment, ReceiptSeries
 from finance.services.cancellations import cancel_receipt
@@ -149,6 +150,19 @@ def test_the_same_form_with_another_amount_is_refused(client_of, admin, owing):
 
     assert response.context["form"].non_field_errors() == [
         f"This form was already used for receipt {Payment.objects.get()}. "
+        "Nothing more was saved. Open a new payment form for another payment."
+    ]
+
+
+def test_used_token_does_not_name_a_receipt_that_the_clerk_may_not_see(client_of, admin, owing):
+    post(client_of(admin), owing, token="a" * 32)
+    clerk = user_with("academics.teach_batch", "finance.add_payment", "finance.view_payment")
+    own = enrolled(batch=BatchFactory(instructor=clerk)).student
+
+    response = post(client_of(clerk), own, token="a" * 32)
+
+    assert response.context["form"].non_field_errors() == [
+        "This form was already used for another receipt. "
         "Nothing more was saved. Open a new payment form for another payment."
     ]
 

@@ -6,6 +6,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
+from academics.tests.factories import BatchFactory
+from accounts.tests.factories import user_with
 from coachmaster.core.dates import format_date
 from finance.models import Refund, Reversal
 from finance.services import cancellations
@@ -76,6 +78,19 @@ def test_sending_the_form_twice_refunds_once(desk, payment):
 
     assert give_back(desk, payment, amount="1000").url == first.url
     assert Refund.objects.count() == 1
+
+
+def test_used_token_does_not_name_a_voucher_that_the_clerk_may_not_see(desk, payment, client_of):
+    clerk = user_with("academics.teach_batch", "finance.add_refund", "finance.view_refund")
+    student = enrolled(batch=BatchFactory(instructor=clerk)).student
+    own = paid(student=student, amount="500.00")
+    give_back(desk, payment, token="t" * 32)
+
+    again = give_back(client_of(clerk), own, token="t" * 32)
+
+    assert again.context["form"].non_field_errors() == [
+        "This form was already used for another voucher. Nothing more was saved."
+    ]
 
 
 def test_form_sent_again_with_another_amount_refunds_nothing_more(desk, payment):

@@ -3,11 +3,12 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from academics.models import Enrollment, Institute
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
-from accounts.tests.factories import StudentFactory
+from accounts.tests.factories import StudentFactory, user_with
 from finance import checks
 from finance.ledger import fee_status
 from finance.models import Account, Charge, Refund
@@ -303,6 +304,25 @@ def test_student_of_another_batch_keeps_an_advance(desk, enrollment, student):
 
     assert "Advance for Test series: ₹3,600.00" in desk.get(response.url).content.decode()
     assert desk.get(reverse(LIST)).context["page"].object_list == []
+
+
+def test_other_batch_of_the_student_is_not_named_to_who_may_not_see_it(
+    client_of, enrollment, student
+):
+    Institute.objects.update(several_batches_at_once=True)
+    Enrollment.objects.update(is_exclusive=False)
+    enrolled(student=student, batch=BatchFactory(name="Test series"))
+    paid(student=student, amount="29000.00")
+    instructor = user_with("academics.teach_batch", "academics.change_enrollment")
+    enrollment.batch.instructor = instructor
+    enrollment.batch.save()
+    client = client_of(instructor)
+
+    assert "for another batch" in client.get(page_of(enrollment)).content.decode()
+    page = leave(client, enrollment, follow=True)
+
+    [message] = get_messages(page.wsgi_request)
+    assert "Advance for another batch" in str(message)
 
 
 def test_only_students_who_left_are_listed(desk, admin):

@@ -156,7 +156,12 @@ def test_person_who_is_not_visible_is_neither_changed_nor_named(imported, studen
 
 
 def test_own_student_is_changed_and_another_with_the_same_name_and_phone_is_not(imported):
-    editor = user_with("imports.add_import", "accounts.add_user", "accounts.change_user")
+    editor = user_with(
+        "academics.teach_batch",
+        "imports.add_import",
+        "accounts.add_user",
+        "accounts.change_user",
+    )
     own, other = (
         StudentFactory(user__full_name="Ravi Iyer", user__phone="9876543213") for _ in range(2)
     )
