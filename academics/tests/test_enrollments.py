@@ -1,11 +1,12 @@
 import datetime
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import EnrollmentStatus
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, user_with
 from finance.services.transfers import transfer
 from finance.tests.factories import enrolled
 
@@ -93,6 +94,23 @@ def test_admin_sees_actions_and_changes(client_of, admin, moved):
         ],
         [],
     ]
+
+
+def test_changes_of_the_fee_are_shown_to_those_who_see_fees_only(client_of, admin, moved):
+    enrollment = moved.enrollments.get(status="active")
+    enrollment.agreed_fee, enrollment.fee_reason = Decimal("15000.00"), "Hardship"
+    enrollment.save()
+    clerk = user_with(
+        "accounts.see_whole_institute", "academics.view_enrollment", "academics.change_enrollment"
+    )
+
+    def labels(user):
+        changes = client_of(user).get(address(moved)).context["changes"]
+        return {label for change in changes for label, _, _ in change.fields}
+
+    shown = {"Status", "Ended on", "Reason for ending"}
+    assert labels(clerk) == shown
+    assert labels(admin) == shown | {"Agreed fee", "Reason for a lower fee"}
 
 
 def test_student_without_batch_can_be_enrolled(client_of, admin, student):

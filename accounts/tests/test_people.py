@@ -130,6 +130,7 @@ def test_instructor_sees_phone_but_not_address_of_a_student(client_of, instructo
         user__email="asha@example.com",
         user__phone="9876543210",
         guardian_phone="9123456780",
+        guardian_email="father@example.com",
         address="12 MG Road",
     )
     EnrollmentFactory(student=student, batch__instructor=instructor)
@@ -139,6 +140,7 @@ def test_instructor_sees_phone_but_not_address_of_a_student(client_of, instructo
     assert "98765 43210" in text
     assert "91234 56780" in text
     assert "asha@example.com" not in text
+    assert "father@example.com" not in text
     assert "12 MG Road" not in text
     assert page("deactivate", student) not in text
 
@@ -153,6 +155,19 @@ def test_page_shows_changes_and_who_made_them(client_of, admin, student):
     told = [(change.by, change.fields) for change in response.context["changes"] if change.fields]
     assert (admin, [("Full name", "Asha Verma", "Asha Rao")]) in told
     assert (admin, [("Admission number", student.admission_number, "26-00777")]) in told
+
+
+def test_changes_are_shown_to_those_who_see_all_fields_only(client_of, admin, student):
+    update_person(student.user, by=admin, email="other@example.com")
+    clerk = user_with("accounts.see_whole_institute", "accounts.change_user")
+    url = page("detail", admin)
+    update_person(admin, by=admin, email="new@example.com")
+
+    for person in (admin, student.user):
+        response = client_of(clerk).get(page("detail", person))
+        assert response.context["changes"] == []
+    assert "anita@example.com" not in client_of(clerk).get(url).content.decode()
+    assert "anita@example.com" in client_of(admin).get(url).content.decode()
 
 
 def test_imported_person_has_a_page_without_history(client_of, admin, instructor):

@@ -30,15 +30,16 @@ def person_detail(request, pk):
     person = _visible_person(request, pk)
     is_self = person.pk == request.user.pk
     may_change = request.user.has_perm("accounts.change_user")
+    shows_everything = is_self or request.user.has_perm("accounts.view_user")
     context = {
         "person": person,
         "is_self": is_self,
-        "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
+        "shows_everything": shows_everything,
         "can_edit": is_self or (may_change and person.is_manageable),
         "can_manage": may_change and person.is_manageable,
         "has_second_factor": may_change and has_second_factor(person),
         "devices": _devices(request.user, person),
-        "changes": _changes(person) if may_change else [],
+        "changes": _changes(person) if may_change and shows_everything else [],
     }
     return render(request, "accounts/people/detail.html", context)
 

@@ -31,31 +31,31 @@ def records_since(model, moment):
     return model.history.filter(~Exists(later))
 
 
-def recent_changes(*histories, limit=20, subject=None):
+def recent_changes(*histories, limit=20, subject=None, without=()):
     """Return the last changes in histories of django-simple-history, newest first.
 
     With ``subject``, a function that names the record of a row, the fields of an added record are
-    shown too.
+    shown too. ``without`` names fields that the user may not see.
     """
     found = []
     for history in histories:
         newest = history.select_related("history_user").order_by("-history_date", "-history_id")
         rows = list(newest[: limit + 1])
         for place, row in enumerate(rows):
-            if change := _change(row, rows[place + 1 :], subject):
+            if change := _change(row, rows[place + 1 :], subject, without):
                 found.append(change)
     return sorted(found, key=lambda change: change.at, reverse=True)[:limit]
 
 
-def _change(row, older_rows, subject):
+def _change(row, older_rows, subject, without):
     meta = type(row).instance_type._meta
     if row.history_type == "+":
-        fields = _changed_fields(type(row)(), row) if subject else []
+        fields = _changed_fields(type(row)(), row, without) if subject else []
     else:
         pk = meta.pk.attname
         same = (old for old in older_rows if getattr(old, pk) == getattr(row, pk))
         before = next(same, None)
-        fields = _changed_fields(before, row) if before else []
+        fields = _changed_fields(before, row, without) if before else []
     sentence = row.history_change_reason or ""
     if not (fields or sentence or row.history_type == "+"):
         return None
@@ -64,11 +64,12 @@ def _change(row, older_rows, subject):
     return Change(row.history_date, row.history_user, label, fields, sentence, name)
 
 
-def _changed_fields(before, row):
+def _changed_fields(before, row, without):
     return [
         (capfirst(field.verbose_name), _display(before, field), _display(row, field))
         for field in row.tracked_fields
         if field.editable
+        and field.name not in without
         and field.attname != row.instance_type._meta.pk.attname
         and getattr(before, field.attname) != getattr(row, field.attname)
     ]
