@@ -3,9 +3,19 @@ from django.urls import path
 from accounts.roles import requires
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 
-from .views import batches, class_changes, courses, enrollments, holidays, institute, timetable
+from .views import (
+    batches,
+    class_changes,
+    courses,
+    enrollments,
+    holidays,
+    institute,
+    logos,
+    timetable,
+)
 
 changes_classes = requires("academics.add_classchange")
+changes_institute = requires([SEE_WHOLE_INSTITUTE, "academics.change_institute"])
 
 app_name = "academics"
 urlpatterns = [
@@ -70,9 +80,12 @@ urlpatterns = [
     ),
     path(
         "institute/",
-        requires([SEE_WHOLE_INSTITUTE, "academics.change_institute"])(institute.institute),
+        changes_institute(institute.institute),
         name="institute",
     ),
+    path("institute/logo/", changes_institute(logos.logo_update), name="logo-update"),
+    path("institute/logo/remove/", changes_institute(logos.logo_remove), name="logo-remove"),
+    path("logos/<str:digest>/", logos.logo, name="logo"),
     path(
         "holidays/", requires("academics.view_holiday")(holidays.holiday_list), name="holiday-list"
     ),

@@ -118,10 +118,10 @@ class DueAmounts:
 
     @property
     def dated(self):
-        """The text with full dates, for paper that is read on another day."""
-        return self._text(self._parts(format_day=format_date, today=""))
+        """The text with full dates and the next one, for paper that is read on another day."""
+        return self._text(self._parts(format_day=format_date, today="", names_next=True))
 
-    def _parts(self, *, format_day, today):
+    def _parts(self, *, format_day, today, names_next=False):
         parts = []
         if self.overdue:
             since = f"overdue since {format_day(self.overdue_since)}"
@@ -130,7 +130,7 @@ class DueAmounts:
             when = today or f"due on {format_day(self.on)}"
             parts.append(DueAmount(PaymentStatus.DUE, self.due_today, when))
         later = self.later
-        if later and not parts:
+        if later and (names_next or not parts):
             amount = self.by_day[self.next_on]
             when = f"due on {format_day(self.next_on)}"
             parts.append(DueAmount(PaymentStatus.UPCOMING, amount, when))

@@ -1,6 +1,7 @@
 """Triggers that make the tables of received money, and of the rows of bulk actions, append-only.
 
-They are created after every `migrate`, because SQLite drops them when it rebuilds a table.
+So are the logos of their letterheads. They are created after every `migrate`, because SQLite drops
+them when it rebuilds a table.
 """
 
 from django.db import connections
@@ -13,6 +14,7 @@ TABLES = [
     "finance_chequeclearing",
     "finance_dayclose",
     "finance_letterhead",
+    "academics_logo",
     "finance_receiptprint",
     "finance_bulkactionrow",
 ]

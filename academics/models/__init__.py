@@ -9,3 +9,4 @@ from academics.models.courses import Course
 from academics.models.enrollments import Enrollment, EnrollmentStatus
 from academics.models.holidays import Holiday
 from academics.models.institute import Institute
+from academics.models.logos import Logo

@@ -46,6 +46,8 @@ class Institute(ReminderTexts):
     state = models.CharField(max_length=2, choices=State.choices, blank=True)
     phone = PhoneField()
     email = LowercaseEmailField("email", blank=True)
+    #: The digest of a Logo; "" without one.
+    logo = models.CharField(max_length=64, blank=True, editable=False)
     receipt_prefix = SingleLineField(
         max_length=4,
         default="CM",

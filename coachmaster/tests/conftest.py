@@ -5,7 +5,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from academics.models import Institute
+from academics.models import Institute, Logo
 from academics.tests.factories import (
     BatchFactory,
     ClassChangeFactory,
@@ -18,6 +18,7 @@ from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from accounts.tests.second_factors import passkey_of
 from attendance.tests.factories import save_marks
+from coachmaster.core.images import Picture
 from coachmaster.imports import services
 from finance.models import BulkAction, Charge, FeePlan, LateFeeRule
 from finance.services import concessions, refunds
@@ -64,6 +65,7 @@ def people(admin):
     institute = Institute.objects.current()
     institute.check_in_by_code = True
     institute.save()
+    logo = Logo.objects.store(Picture(b"png", 1, 1))
     upload = services.receive(
         kind=services.KINDS["students"],
         file=SimpleUploadedFile("s.csv", b"name\n\0\n"),
@@ -85,6 +87,7 @@ def people(admin):
         "enrollments": enrollment.pk,
         "payments": payment.pk,
         "refunds": given.pk,
+        "logos": logo.digest,
         "day-book": closed.pk,
         "calendar": student.pk,
         "class-changes": ClassChangeFactory(

@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 from django.test import Client
 from django.utils import timezone
 
-from academics.models import Course, Holiday, Institute
+from academics.models import Course, Holiday, Institute, Logo
 from academics.tests.factories import ClassChangeFactory, DailyBatchFactory
 from accounts import tokens
 from accounts.models import SignInRules
@@ -64,6 +64,7 @@ SHARED = {
     Institute,
     LateFeeRule,
     Letterhead,
+    Logo,
     SignInRules,
 }
 

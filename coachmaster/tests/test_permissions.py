@@ -88,6 +88,9 @@ GET  academics:batch-update        login  200   403     403      403     403    
 GET  academics:batch-students      login  200   200     404      403     403      403
 GET  academics:student-enrollment  login  200   200     404      200     404      404
 GET  academics:institute           login  200   403     403      403     403      403
+GET  academics:logo-update         login  200   403     403      403     403      403
+POST academics:logo-remove         login  302   403     403      403     403      403
+GET  academics:logo                login  200   200     200      200     200      200
 GET  academics:calendar            login  200   200     200      200     200      403
 GET  academics:calendar-feed       404    404   404     404      404     404      404
 GET  academics:class-add           login  200   403     403      403     403      403
@@ -209,6 +212,7 @@ def address(name, objects):
         "pk": objects.get(path.split("/")[0]),
         "held_on": timezone.localdate(),
         "day": timezone.localdate(),
+        "digest": objects.get("logos"),
         "starts_at": datetime.time(17),
         "token": "not-a-token",
         "kind": "students",

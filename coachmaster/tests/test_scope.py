@@ -134,6 +134,7 @@ def addresses(name, path, person):
         "day": today,
         "starts_at": datetime.time(17),
         "kind": "students",
+        "digest": "0" * 64,
     }
     values = {name: given[name] for name in names if name != "pk"}
     if "pk" not in names:

@@ -58,7 +58,8 @@ academics.change_course          academics:course-update, PUT /courses/{course_i
 academics.change_enrollment      finance:batch-complete, finance:enrollment-complete,
                                  finance:enrollment-drop, finance:enrollment-transfer
 academics.change_holiday         academics:holiday-update
-academics.change_institute       academics:institute
+academics.change_institute       academics:institute, academics:logo-remove,
+                                 academics:logo-update
 academics.delete_classchange     academics:class-change-undo
 academics.delete_holiday         academics:holiday-delete
 academics.view_batch             academics:batch-detail, academics:batch-list, academics:calendar,
@@ -130,6 +131,7 @@ OPEN_TO_EVERYBODY = {
     "GET /auth/me",
     "POST /auth/logout",
     "POST /auth/register",
+    "academics:logo",
     "accounts:app-add",
     "accounts:calendar-link-renew",
     "accounts:device-list",

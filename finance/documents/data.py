@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 
+from coachmaster.core.images import Picture
 from coachmaster.core.money import ZERO
 from finance.gst import Tax
 
@@ -19,6 +20,7 @@ class LetterheadData:
     phone: str = ""
     email: str = ""
     gstin: str = ""
+    logo: Picture | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 import typst
 
 from coachmaster.core.dates import format_date
+from coachmaster.core.images import png_as_svg
 from coachmaster.core.money import ZERO, display, in_words
 from coachmaster.core.qr import qr_svg
 from finance.due_amounts import DueAmounts
@@ -22,6 +23,7 @@ from finance.gst import SAC
 from .data import ReceiptData, StatementData, StatementTerm
 
 _TEMPLATES = Path(__file__).parent / "typst"
+_LOGO_MM = (45, 16)
 
 
 def receipt_pdf(data: ReceiptData, *, paper: str = "a5") -> bytes:
@@ -152,8 +154,16 @@ def _head(head, *, with_gstin):
     gstin = f"GSTIN {head.gstin}" if with_gstin and head.gstin else ""
     return {
         "name": head.name,
+        "logo": _logo(head.logo) if head.logo else None,
         "lines": [line for line in [*head.address.splitlines(), contact, gstin] if line],
     }
+
+
+def _logo(picture):
+    """Return the logo and its size in mm: as large as fits in a corner of the letterhead."""
+    scale = min(_LOGO_MM[0] / picture.width, _LOGO_MM[1] / picture.height)
+    size = [round(side * scale, 2) for side in (picture.width, picture.height)]
+    return {"svg": png_as_svg(picture), "size": size}
 
 
 def _facts(*pairs):

@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.urls import reverse
 
+from academics.models import Logo
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import display
 from coachmaster.core.phones import display_phone, whatsapp_url
@@ -15,7 +16,12 @@ from .pdf import balance_label
 
 def letterhead_data(head):
     return LetterheadData(
-        head.name, head.address, display_phone(head.phone), head.email, head.gstin
+        name=head.name,
+        address=head.address,
+        phone=display_phone(head.phone),
+        email=head.email,
+        gstin=head.gstin,
+        logo=Logo.objects.picture(head.logo),
     )
 
 

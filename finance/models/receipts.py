@@ -75,7 +75,7 @@ class LetterheadManager(models.Manager):
 class Letterhead(models.Model):
     """The institute as printed on receipts. Append-only, so that a receipt does not change."""
 
-    FIELDS = ["name", "address", "phone", "email", "gstin", "state", "gst_percent"]
+    FIELDS = ["name", "address", "phone", "email", "gstin", "state", "gst_percent", "logo"]
 
     name = models.CharField(max_length=120)
     address = models.CharField(max_length=300, blank=True)
@@ -84,6 +84,8 @@ class Letterhead(models.Model):
     gstin = models.CharField("GSTIN", max_length=15, blank=True)
     state = models.CharField(max_length=2, blank=True)
     gst_percent = models.DecimalField("GST rate (%)", max_digits=4, decimal_places=2)
+    #: The digest of a Logo; "" without one.
+    logo = models.CharField(max_length=64, blank=True)
 
     objects = LetterheadManager()
 
@@ -91,7 +93,10 @@ class Letterhead(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["name", "address", "phone", "email", "gstin", "state", "gst_percent"],
+                fields=[
+                    *("name", "address", "phone", "email", "gstin", "state", "gst_percent"),
+                    "logo",
+                ],
                 name="letterhead_unique",
             ),
         ]

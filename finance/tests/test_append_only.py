@@ -2,6 +2,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from academics.models import Logo
+from coachmaster.core.images import Picture
 from finance.models import Payment
 from finance.services.bulk_actions import record_bulk_action
 from finance.services.cancellations import cancel_receipt
@@ -21,6 +23,7 @@ APPEND_ONLY = [
     "finance_chequeclearing",
     "finance_dayclose",
     "finance_letterhead",
+    "academics_logo",
     "finance_receiptprint",
     "finance_bulkactionrow",
 ]
@@ -41,6 +44,7 @@ def test_rows_of_append_only_tables_cannot_be_changed_or_deleted(statement, admi
         by=admin,
     )
     record_print(refunded, by=admin)
+    Logo.objects.store(Picture(b"png", 1, 1))
     record_bulk_action(kind="charge", description="Books", rows=[student], by=admin)
     cheque = paid(student=student, amount="100.00", mode="cheque", cheque_on=today, by=admin)
     deposit_cheques(payments=[cheque.pk], on=today, by=admin)

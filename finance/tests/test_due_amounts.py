@@ -22,7 +22,10 @@ from .factories import enrolled, paid
 pytestmark = pytest.mark.django_db
 NOW = datetime.datetime(2026, 12, 1, 6, 30, tzinfo=datetime.UTC)
 WORDS = "₹4,000 overdue since 5 Nov · ₹19,200 due today · ₹28,800 later"
-DATED = "₹4,000 overdue since 5 Nov 2026 · ₹19,200 due on 1 Dec 2026 · ₹28,800 later"
+DATED = (
+    "₹4,000 overdue since 5 Nov 2026 · ₹19,200 due on 1 Dec 2026 · ₹9,600 due on 5 Jan 2027 · "
+    "₹19,200 later"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,12 @@ from django.core.cache import cache
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
+from PIL import Image
 
-from academics.models import Institute
+from academics.models import Institute, Logo
+from academics.services.logos import change_logo
 from accounts.tests.factories import StudentFactory
+from coachmaster.core.images import Picture
 from finance.documents import receipts
 from finance.models import Letterhead, Payment, ReceiptPrint
 from finance.services import receipt_prints, refunds
@@ -369,6 +372,61 @@ def test_letterhead_is_stored_once_per_version(student, institute):
         "9876543211",
         "9876543210",
     ]
+
+
+def square(color):
+    """Return a logo in one color."""
+    file = io.BytesIO()
+    Image.new("RGB", (30, 30), color).save(file, "PNG")
+    return Picture(file.getvalue(), 30, 30)
+
+
+def colors_in(response):
+    images = pypdf.PdfReader(io.BytesIO(response.content)).pages[0].images
+    return [image.image.convert("RGB").getpixel((15, 15)) for image in images]
+
+
+@pytest.mark.parametrize("paper", ["a5", "a4"])
+def test_receipt_keeps_the_logo_of_its_day(client_of, admin, student, paper):
+    client, payments = client_of(admin), []
+    for color in [None, (200, 0, 0), (0, 0, 200), None]:
+        change_logo(color and square(color))
+        payments.append(paid(student=student, amount="1.00", by=admin))
+
+    logos = [f"/logos/{logo.digest}/" for logo in Logo.objects.all()]
+    shown = [[logo in page(client, payment) for logo in logos] for payment in payments]
+    assert shown == [[False, False], [True, False], [False, True], [False, False]]
+    printed = [colors_in(pdf(client, payment, size=paper)) for payment in payments]
+    assert printed == [[], [(200, 0, 0)], [(0, 0, 200)], []]
+    assert Letterhead.objects.count() == 3
+
+
+def test_statements_and_vouchers_have_the_logo(client_of, admin, payment):
+    change_logo(square((200, 0, 0)))
+    client, logo = client_of(admin), Logo.objects.get()
+    voucher = refunds.refund_payment(
+        payment=payment,
+        amount=Decimal("1.00"),
+        refunded_on=timezone.localdate(),
+        mode="cash",
+        reason="Left",
+        token="t",
+        by=admin,
+    )
+
+    statement = client.get(reverse("finance:statement-pdf", args=[payment.student_id]))
+
+    assert (200, 0, 0) in colors_in(statement)
+    assert logo.get_absolute_url() in client.get(voucher.get_absolute_url()).content.decode()
+
+
+def test_receipt_names_the_next_due_date_and_its_amount(client_of, admin, student, institute):
+    with time_machine.travel(datetime.datetime(2026, 6, 1, 6, 30, tzinfo=datetime.UTC)):
+        enrolled(student=student, fee="3000.00", due_on=datetime.date(2026, 6, 20), by=admin)
+        first = paid(student=student, amount="1000.00", by=admin)
+        client = client_of(admin)
+        for text in (page(client, first), said_by(pdf(client, first))):
+            assert "₹2,000 due on 20 Jun 2026" in text
 
 
 def test_state_follows_from_the_gstin_if_none_is_chosen(student, institute):
