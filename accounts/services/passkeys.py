@@ -12,6 +12,8 @@ from django_otp_webauthn.helpers import WebAuthnHelper
 from django_otp_webauthn.models import WebAuthnCredential
 from webauthn.helpers.exceptions import WebAuthnException
 
+MOST_PASSKEYS = 10
+
 _NEW, _ASKED = "new_passkey", "asked_passkey"
 #: What answers cause that no browser gives: the last five are for odd JSON.
 _REFUSALS = (
@@ -44,6 +46,8 @@ def options_to_create(request):
 
 def create(request, user, *, name, answer):
     state = request.session.pop(_NEW, None)
+    if passkeys_of(user).count() >= MOST_PASSKEYS:
+        raise ValidationError(f"You have {MOST_PASSKEYS} passkeys already. Remove one first.")
     try:
         with transaction.atomic():
             passkey = _helper(request).register_complete(

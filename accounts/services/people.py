@@ -1,3 +1,4 @@
+import datetime
 from itertools import zip_longest
 
 from django.contrib.auth.models import Group
@@ -11,6 +12,9 @@ from coachmaster.core.logs import log_event
 
 from . import emails
 from .admission_numbers import next_admission_number, retry_on_conflict
+
+#: Each adds a row to the history.
+MOST_OWN_CHANGES_AN_HOUR = 20
 
 
 def unsaved_person(*, role, **fields):
@@ -60,6 +64,8 @@ def update_person(user, *, by, profile=None, **fields):
         manageable = User.objects.manageable_by(by).filter(pk=person.pk)
         if person.pk != by.pk and not manageable.exists():
             raise PermissionDenied
+        if person.pk == by.pk:
+            _check_own_changes(person)
         old_email = person.email
         for name, value in fields.items():
             setattr(person, name, value)
@@ -78,6 +84,16 @@ def update_person(user, *, by, profile=None, **fields):
         return person
 
     return retry_on_conflict(write)
+
+
+def _check_own_changes(person):
+    since = timezone.now() - datetime.timedelta(hours=1)
+    changes = person.history.filter(history_user=person, history_date__gt=since)
+    if changes.count() >= MOST_OWN_CHANGES_AN_HOUR:
+        raise ValidationError(
+            f"You changed your account {MOST_OWN_CHANGES_AN_HOUR} times in an hour. "
+            "Try again in an hour."
+        )
 
 
 def _check_admin_remains(person):

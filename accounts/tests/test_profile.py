@@ -1,8 +1,14 @@
+import datetime
+
 import pytest
+import time_machine
 from django.contrib.auth import authenticate
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+
+from accounts.services.people import update_person
 
 from .factories import PASSWORD, StudentFactory
 
@@ -43,6 +49,31 @@ def test_only_name_and_phone_can_be_changed(client_of, student):
     assert (student.user.email, student.user.is_superuser) == ("asha@example.com", False)
     assert "asha rao" in student.user.search_text
     assert student.admission_number in student.user.search_text
+
+
+@pytest.mark.parametrize("page", ["me", "person-update"])
+def test_people_change_their_own_account_twenty_times_an_hour(client_of, student, admin, page):
+    client, before = client_of(student), student.user.history.count()
+    address = reverse("accounts:me")
+    if page == "person-update":
+        address = reverse("accounts:person-update", args=[student.pk])
+
+    def rename(number):
+        return client.post(address, {"full_name": f"Asha {number}", "phone": ""})
+
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        statuses = [rename(number).status_code for number in range(20)]
+        refused = rename(20)
+        by_office = update_person(student.user, by=admin, full_name="Asha Rao")
+        clock.shift(datetime.timedelta(hours=1, seconds=1))
+        assert rename(21).status_code == 302
+
+    assert statuses == [302] * 20
+    assert refused.context["form"].non_field_errors() == [
+        "You changed your account 20 times in an hour. Try again in an hour."
+    ]
+    assert "You changed your account 20 times" in refused.content.decode()
+    assert (by_office.full_name, student.user.history.count()) == ("Asha Rao", before + 22)
 
 
 def test_password_change_ends_other_sessions(client_of, student):

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts.services import second_factors
 from accounts.services.invitations import invitation_link
@@ -255,6 +256,19 @@ def test_passkey_that_was_begun_cannot_be_finished_after_ten_minutes(client_of, 
         page = client.post(address, {"answer": "{}"}, follow=True)
 
     assert "That took longer than ten minutes. Start again." in page.content.decode()
+
+
+def test_person_has_at_most_ten_passkeys(client, instructor, app):
+    client, address = signed_in(client, instructor, app), reverse("accounts:passkey-add")
+    for number in range(10):
+        WebAuthnCredential.objects.create(
+            user=instructor, name="Phone", credential_id=bytes([number]), public_key=b"key"
+        )
+    client.post(address, {"name": "Phone"})
+    page = client.post(address, {"answer": "{}"}, follow=True)
+
+    assert "You have 10 passkeys already. Remove one first." in page.content.decode()
+    assert WebAuthnCredential.objects.count() == 10
 
 
 # Signing in --------------------------------------------------------------------------------------

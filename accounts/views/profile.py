@@ -21,9 +21,13 @@ from coachmaster.core.views import form_page
 def me(request):
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if form.is_valid():
-        update_person(request.user, by=request.user, **form.person)
-        messages.success(request, "Name and phone saved.")
-        return redirect("accounts:me")
+        try:
+            update_person(request.user, by=request.user, **form.person)
+        except ValidationError as error:
+            add_errors(form, error)
+        else:
+            messages.success(request, "Name and phone saved.")
+            return redirect("accounts:me")
     link = CalendarLink.objects.filter(user=request.user).first()
     return render(
         request,

@@ -188,6 +188,15 @@ def test_first_print_is_the_original_and_later_ones_duplicates(client_of, admin,
     ]
 
 
+def test_a_hundred_prints_of_a_receipt_are_recorded(client_of, payment):
+    client = client_of(payment.student)
+    for _ in range(101):
+        client.post(reverse("finance:receipt-printed", args=[payment.pk]))
+
+    assert "DUPLICATE" in said_by(pdf(client, payment))
+    assert ReceiptPrint.objects.count() == 100
+
+
 def test_viewing_a_receipt_does_not_count_as_a_print(client_of, admin, payment):
     client = client_of(admin)
     for _ in range(2):
