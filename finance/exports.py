@@ -50,11 +50,11 @@ REFUNDS_DUE = [
     ExportColumn("Amount", CellType.AMOUNT, lambda refund: refund.amount),
 ]
 
-#: Rows are the lines of a FeeStatus.
+#: Rows are the shown lines of a FeeStatus.
 CHARGES = [
     ExportColumn("Charge", CellType.TEXT, lambda line: line.charge),
     ExportColumn("Due on", CellType.DATE, lambda line: line.charge.due_on),
-    ExportColumn("Amount", CellType.AMOUNT, lambda line: line.charge.amount),
+    ExportColumn("Amount", CellType.AMOUNT, lambda line: line.amount),
     ExportColumn("Concession", CellType.AMOUNT, lambda line: line.conceded),
     ExportColumn("Paid", CellType.AMOUNT, lambda line: line.paid),
     ExportColumn("Balance", CellType.AMOUNT, lambda line: line.unpaid),

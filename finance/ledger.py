@@ -42,6 +42,56 @@ class ChargeLine:
 
 
 @dataclass
+class ShownLine:
+    """A line of a page: a charge, or all late fees of a rule on an installment.
+
+    ``parts`` are in the order in which payments settle them, with their place among all charges.
+    """
+
+    parts: dict[int, ChargeLine] = field(default_factory=dict)
+
+    @property
+    def lines(self):
+        return list(self.parts.values())
+
+    @property
+    def charge(self):
+        return self.lines[0].charge
+
+    @property
+    def amount(self):
+        return sum((line.charge.amount for line in self.lines), ZERO)
+
+    @property
+    def conceded(self):
+        return sum((line.conceded for line in self.lines), ZERO)
+
+    @property
+    def paid(self):
+        return sum((line.paid for line in self.lines), ZERO)
+
+    @property
+    def unpaid(self):
+        return sum((line.unpaid for line in self.lines), ZERO)
+
+    @property
+    def is_overdue(self):
+        return any(line.is_overdue for line in self.lines)
+
+    @property
+    def unpaid_parts(self):
+        """Return `3:40.00 7:20.00`, places and rupees, for the script of the payment form."""
+        return " ".join(f"{place}:{line.unpaid}" for place, line in self.parts.items())
+
+
+def shown_as(charge):
+    """Return the key that charges of one ShownLine have in common."""
+    if charge.kind == ChargeKind.LATE_FEE:
+        return charge.late_for_id, charge.late_rule_id
+    return charge.pk
+
+
+@dataclass
 class FeeStatus:
     """The dues and payments of a student as of the day ``on``, in rupees."""
 
@@ -78,6 +128,13 @@ class FeeStatus:
     @property
     def due_now(self):
         return self.amounts.due_now
+
+    @property
+    def shown_lines(self):
+        shown = defaultdict(ShownLine)
+        for place, line in enumerate(self.lines):
+            shown[shown_as(line.charge)].parts[place] = line
+        return list(shown.values())
 
     @property
     def next_due(self):

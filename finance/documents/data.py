@@ -66,7 +66,8 @@ class StatementLine:
 
     ``amount`` is added to the balance: positive for charges, refunds and cancelled receipts,
     negative for payments, concessions and cancelled charges. A cancelled entry has the ``term`` of
-    the entry it cancels. ``link`` is the page of the receipt or voucher.
+    the entry it cancels. ``link`` is the page of the receipt or voucher. Late fees in a row with
+    the same ``late_fee`` are one entry.
     """
 
     on: date
@@ -75,13 +76,17 @@ class StatementLine:
     amount: Decimal
     reference: str = ""
     link: str = ""
+    late_fee: object = None
 
 
 @dataclass(frozen=True)
 class StatementDue:
+    """An unpaid charge; ``parts`` are its due dates and amounts if there are several."""
+
     label: str
     due_on: date
     amount: Decimal
+    parts: Sequence[tuple[date, Decimal]] = ()
 
 
 @dataclass(frozen=True)

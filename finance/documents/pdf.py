@@ -209,7 +209,7 @@ def _outcome_label(balance):
 
 def _owed(data):
     """Return the dues by date as text; empty without any."""
-    unpaid = ((due.due_on, due.amount) for due in data.dues)
+    unpaid = (part for due in data.dues for part in due.parts or [(due.due_on, due.amount)])
     amounts = DueAmounts(data.on, unpaid, uncleared=data.uncleared)
     return amounts.dated if amounts.parts else ""
 

@@ -1,13 +1,14 @@
 import itertools
 from collections import defaultdict
+from dataclasses import replace
 from operator import attrgetter
 
 from academics.models import Enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.compiled import compiled
 from coachmaster.core.money import ZERO
-from finance.ledger import amounts_uncleared, calculate_status, with_concessions
-from finance.models import Charge, Concession, ConcessionKind, Payment, Refund, Reversal
+from finance.ledger import amounts_uncleared, calculate_status, shown_as, with_concessions
+from finance.models import Charge, ChargeKind, Concession, ConcessionKind, Payment, Refund, Reversal
 from finance.upi import link_for
 
 from .data import StatementData, StatementDue, StatementLine, StatementTerm, UpiPayment
@@ -49,7 +50,7 @@ def statements_of(students, institute, on):
 
 def _statement(student, institute, on, lines, charges, uncleared):
     # Entries of one day keep the order of collection.
-    lines.sort(key=attrgetter("on"))
+    lines = _merge_late_fees(sorted(lines, key=attrgetter("on")))
     terms = (StatementTerm.PAYMENTS, StatementTerm.REFUNDS)
     paid = -sum((line.amount for line in lines if line.term in terms), ZERO)
     fees = calculate_status(charges, paid, on, uncleared)
@@ -64,13 +65,37 @@ def _statement(student, institute, on, lines, charges, uncleared):
         batch=latest.batch.name if latest else "",
         guardian=student.guardian_name,
         dues=[
-            StatementDue(str(line.charge), line.charge.due_on, line.unpaid)
-            for line in fees.lines
+            StatementDue(
+                str(line.charge),
+                line.charge.due_on,
+                line.unpaid,
+                [(part.charge.due_on, part.unpaid) for part in line.lines],
+            )
+            for line in fees.shown_lines
             if line.unpaid > ZERO
         ],
         uncleared=uncleared,
         upi=pay_by_upi(student, institute, fees),
     )
+
+
+def _merge_late_fees(lines):
+    """Make one entry of the late fees of an installment that only late fees are between.
+
+    It is dated like the last one. An entry of another kind ends it, so that each balance in the
+    last column is that of its day.
+    """
+    merged, run = [], {}
+    for line in lines:
+        if line.late_fee is None:
+            merged += run.values()
+            merged.append(line)
+            run = {}
+        elif earlier := run.pop(line.late_fee, None):
+            run[line.late_fee] = replace(line, amount=earlier.amount + line.amount)
+        else:
+            run[line.late_fee] = line
+    return [*merged, *run.values()]
 
 
 def students_with_fees(*, batch=None, course=None):
@@ -109,7 +134,11 @@ def _posted(*, students, on):
 def _charge_lines(posted, on):
     for charge in posted:
         student_id, label, term = charge.student_id, str(charge), StatementTerm.CHARGES
-        yield student_id, StatementLine(charge.posted_on, label, term, charge.amount)
+        late_fee = shown_as(charge) if charge.kind == ChargeKind.LATE_FEE else None
+        yield (
+            student_id,
+            StatementLine(charge.posted_on, label, term, charge.amount, late_fee=late_fee),
+        )
         if charge.cancelled_on and charge.cancelled_on <= on:
             day = max(charge.cancelled_on, charge.posted_on)
             yield student_id, StatementLine(day, f"Cancelled: {label}", term, -charge.amount)

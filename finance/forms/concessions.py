@@ -51,7 +51,7 @@ class ConcessionForm(OneTimeForm):
     @property
     def charges(self):
         _, lines = self._options[self.cleaned_data["on"]]
-        return [line.charge for line in lines]
+        return [part.charge for line in lines for part in line.lines]
 
 
 class ApprovalForm(ConfirmationMixin, forms.Form):

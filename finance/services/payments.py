@@ -1,4 +1,5 @@
 import datetime
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,7 +15,13 @@ from coachmaster.core.money import ZERO, display, plain
 from coachmaster.core.querysets import is_visible
 from coachmaster.core.text import clean_text
 from finance.balances import add_to_day_total, save_statuses
-from finance.ledger import active_charges, allocate_payment, calculate_status, received_by
+from finance.ledger import (
+    active_charges,
+    allocate_payment,
+    calculate_status,
+    received_by,
+    shown_as,
+)
 from finance.locks import book_day, lock_entry
 from finance.models import (
     Letterhead,
@@ -230,6 +237,16 @@ def _check_not_duplicate(student, received, payments):
             raise error
 
 
+def _settled_lines(allocated):
+    """Return the names and amounts on the receipt; late fees of an installment are one line."""
+    names, amounts = {}, defaultdict(lambda: ZERO)
+    for charge, part in allocated:
+        key = charge and shown_as(charge)
+        names.setdefault(key, str(charge) if charge else "Advance")
+        amounts[key] += part
+    return [[name, plain(amounts[key])] for key, name in names.items()]
+
+
 def build_payment(*, student, received, series, number, status, letterhead, by):
     """Return the unsaved payment; ``status`` is the FeeStatus before it.
 
@@ -253,7 +270,7 @@ def build_payment(*, student, received, series, number, status, letterhead, by):
         receipt_number=series.number(number),
         token=received.token,
         received_by=by,
-        settled=[[str(charge) if charge else "Advance", plain(part)] for charge, part in allocated],
+        settled=_settled_lines(allocated),
         balance_after=after.balance,
         dues_after=after.amounts.dated if after.balance > ZERO or after.uncleared else "",
         letterhead=letterhead,

@@ -272,6 +272,111 @@ def test_database_refuses_two_fees_of_a_rule_on_a_day(late, june):
         fee.save(force_insert=True)
 
 
+# One line -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def grown(late, june, admin):
+    """Three late fees of one installment: ₹20, ₹60 and ₹60."""
+    for day in (9, 12, 15):
+        june(day)
+        post_late_fees(by=admin)
+    return late
+
+
+def test_fees_page_shows_one_line_with_its_parts(grown, client_of, admin):
+    url = reverse("finance:student-fees", args=[grown.student.pk])
+    page = client_of(admin).get(url).content.decode()
+
+    assert page.count("Late fee on tuition") == 5  # with the labels of Waive and of each Cancel
+    assert "₹140.00" in page and "3 charges" in page
+    for day in ("9 Jun 2026", "12 Jun 2026", "15 Jun 2026"):
+        assert day in page
+    file = client_of(admin).get(f"{url}?as=csv").getvalue().decode()
+    (line,) = [line for line in file.splitlines() if "Late fee" in line]
+    assert "140.00" in line
+
+
+def test_statement_and_dues_show_one_line(grown, client_of, admin):
+    url = reverse("finance:statement", args=[grown.student.pk])
+    page = client_of(admin).get(url)
+
+    lines = page.context["statement"]["lines"]
+    dues = page.context["statement"]["dues"]
+    assert [line["charged"] for line in lines] == ["₹4,000.00", "₹140.00"]
+    assert lines[-1]["balance"] == "₹4,140.00"
+    assert [due["amount"] for due in dues] == ["₹4,000.00", "₹140.00"]
+    assert page.context["statement"]["owed"] == (
+        "₹4,080 overdue since 1 Jun 2026 · ₹60 due on 15 Jun 2026"
+    )
+
+
+def test_statement_keeps_the_balance_of_each_day(late, june, client_of, admin):
+    june(9)
+    post_late_fees()
+    june(10)
+    paid(student=late.student, amount="4020.00")
+    june(12)
+    assert post_late_fees() == []
+    url = reverse("finance:statement", args=[late.student.pk])
+
+    lines = client_of(admin).get(url).context["statement"]["lines"]
+
+    assert [line["balance"] for line in lines] == ["₹4,000.00", "₹4,020.00", "₹0.00"]
+
+
+def test_payment_between_two_fees_keeps_them_apart_on_the_statement(late, june, client_of, admin):
+    june(9)
+    post_late_fees()
+    june(10)
+    paid(student=late.student, amount="100.00")
+    june(12)
+    post_late_fees()
+
+    url = reverse("finance:statement", args=[late.student.pk])
+    lines = client_of(admin).get(url).context["statement"]["lines"]
+
+    balances = ["₹4,000.00", "₹4,020.00", "₹3,920.00", "₹3,980.00"]
+    assert [line["balance"] for line in lines] == balances
+
+
+def test_receipt_shows_the_late_fees_of_an_installment_as_one_line(grown, admin):
+    payment = paid(student=grown.student, amount="4100.00", by=admin)
+
+    assert [str(amount) for _, amount in payment.settled_lines] == ["4000.00", "100.00"]
+
+
+def test_payment_form_shows_one_line_with_the_places_of_its_parts(grown, client_of, admin):
+    page = client_of(admin).get(f"/payments/add/?student={grown.student.pk}").content.decode()
+
+    assert 'data-open="0:4000.00"' in page
+    assert 'data-open="1:20.00 2:60.00 3:60.00"' in page
+
+
+def test_waiving_the_line_waives_all_of_its_parts(grown, client_of, admin):
+    fee = late_fees().first()
+    url = reverse("finance:late-fee-waive", args=[fee.pk])
+    client = client_of(admin)
+
+    assert "Waive late fee of ₹140.00" in client.get(url).content.decode()
+    client.post(url, {"reason": "Hospital", "token": "t"})
+
+    assert balance(grown) == Decimal("4000.00")
+    again = client.post(url, {"reason": "Hospital", "token": "u"}, follow=True)
+    assert "already paid or waived" in again.content.decode()
+
+
+def test_waiving_the_line_waives_only_what_is_unpaid(grown, client_of, admin, june):
+    paid(student=grown.student, amount="4030.00", by=admin)
+    url = reverse("finance:late-fee-waive", args=[late_fees().last().pk])
+
+    client_of(admin).post(url, {"reason": "Hospital", "token": "t"})
+
+    assert balance(grown) == 0
+    june(40)
+    assert post_late_fees() == []
+
+
 # Undo ---------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from finance.exports import CONCESSIONS
 from finance.forms.charges import CancelReasonForm
 from finance.forms.concessions import ApprovalForm, ConcessionForm, WaiveForm
 from finance.forms.student_picker import IdField
-from finance.ledger import fee_status
+from finance.ledger import fee_status, shown_as
 from finance.models import Charge, ChargeKind, Concession, ConcessionKind
 from finance.services import concessions
 from finance.services.approval_limits import Approvers
@@ -23,7 +23,7 @@ CONCESSION_FIELDS = ("amount", "percent", "kind", "reason", "token")
 def concession_create(request, pk):
     student = student_or_404(request.user, pk)
     unpaid = [
-        line for line in fee_status(student, timezone.localdate()).lines if line.unpaid > ZERO
+        line for line in fee_status(student, timezone.localdate()).shown_lines if line.unpaid > ZERO
     ]
     if not unpaid:
         messages.error(request, f"{student} has no unpaid fees, so no concession can be added.")
@@ -183,18 +183,23 @@ def late_fee_waive(request, pk):
         late_fees.select_related("student__user", "enrollment__batch"), pk=pk
     )
     student = charge.student
-    lines = fee_status(student, timezone.localdate()).lines
-    unpaid = sum((line.unpaid for line in lines if line.charge.pk == charge.pk), ZERO)
-    if unpaid == ZERO:
+    # All that is unpaid of the rule on the installment is waived, as it is one line of the fees.
+    lines = [
+        line
+        for line in fee_status(student, timezone.localdate()).lines
+        if line.unpaid and shown_as(line.charge) == shown_as(charge)
+    ]
+    if charge.is_cancelled or not lines:
         messages.error(request, f"This late fee of {student} is already paid or waived.")
         return redirect(_fees_url(student))
+    unpaid = sum((line.unpaid for line in lines), ZERO)
     form = WaiveForm(request.POST or None)
     if form.is_valid():
         is_requested = _request_concession(
             request,
             form,
             student=student,
-            charges=[charge],
+            charges=[line.charge for line in lines],
             kind=ConcessionKind.LATE_FEE,
             amount=unpaid,
             reason=form.cleaned_data["reason"],

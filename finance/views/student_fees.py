@@ -16,7 +16,7 @@ def student_fees(request, pk):
     student = student_or_404(request.user, pk)
     fees = fee_status(student, timezone.localdate())
     if file := requested_export(
-        request, f"charges-{student.admission_number}", CHARGES, fees.lines
+        request, f"charges-{student.admission_number}", CHARGES, fees.shown_lines
     ):
         return file
     pay = statements.pay_by_upi(student, Institute.objects.cached(), fees)

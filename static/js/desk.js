@@ -12,15 +12,22 @@ const rupees = (amount) => `₹${(Math.floor(amount / 100)).toLocaleString("en-I
 for (const form of document.querySelectorAll("form[data-payment]")) {
   const amount = form.elements.amount;
   const lines = [...document.querySelectorAll("[data-open]")];
+  // A line of late fees has several parts, "3:40.00 7:20.00": payments settle them by their place.
+  const parts = lines
+    .flatMap((line) => line.dataset.open.split(" ").map((part) => [line, ...part.split(":")]))
+    .sort((one, other) => one[1] - other[1]);
   const rest = document.querySelector("[data-settles-rest]");
   for (const cell of document.querySelectorAll("[data-settles], [data-settles-head]")) cell.hidden = false;
   const show = () => {
     let left = paise(amount.value) ?? 0;
-    for (const line of lines) {
-      const part = Math.min(left, paise(line.dataset.open));
-      line.querySelector("[data-settles]").textContent = part ? rupees(part) : "–";
+    const settled = new Map(lines.map((line) => [line, 0]));
+    for (const [line, , open] of parts) {
+      const part = Math.min(left, paise(open));
+      settled.set(line, settled.get(line) + part);
       left -= part;
     }
+    for (const [line, part] of settled)
+      line.querySelector("[data-settles]").textContent = part ? rupees(part) : "–";
     if (rest) rest.hidden = !left;
     if (rest) rest.textContent = `${rupees(left)} more than the dues: it will be an advance.`;
   };
