@@ -197,6 +197,7 @@ class EnrollmentAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         "enrolled_on",
         "status",
         "ended_on",
+        "drop_reason",
         "end_reason",
         "list_fee",
         "agreed_fee",
@@ -211,4 +212,6 @@ class EnrollmentAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         return False
 
     def get_readonly_fields(self, request, obj=None):
-        return [name for name in self.fields if name != "end_reason"]
+        is_dropped = obj and Enrollment.objects.dropped().filter(pk=obj.pk).exists()
+        editable = {"end_reason", "drop_reason"} if is_dropped else {"end_reason"}
+        return [name for name in self.fields if name not in editable]

@@ -58,6 +58,19 @@ BATCH_STUDENT_COLUMNS = [
     ExportColumn("Ended on", CellType.DATE, lambda enrollment: enrollment.ended_on),
 ]
 
+DROP_COLUMNS = [
+    ExportColumn("Student", CellType.TEXT, lambda enrollment: enrollment.student.user.full_name),
+    ExportColumn(
+        "Admission number", CellType.TEXT, lambda enrollment: enrollment.student.admission_number
+    ),
+    ExportColumn("Batch", CellType.TEXT, lambda enrollment: enrollment.batch.name),
+    ExportColumn("Course", CellType.TEXT, lambda enrollment: enrollment.batch.course.name),
+    ExportColumn("Enrolled on", CellType.DATE, lambda enrollment: enrollment.enrolled_on),
+    ExportColumn("Left on", CellType.DATE, lambda enrollment: enrollment.ended_on),
+    ExportColumn("Reason", CellType.TEXT, lambda row: row.get_drop_reason_display()),
+    ExportColumn("Note", CellType.TEXT, lambda enrollment: enrollment.end_reason),
+]
+
 HOLIDAY_COLUMNS = [
     ExportColumn("Holiday", CellType.TEXT, lambda holiday: holiday.name),
     ExportColumn("Date", CellType.DATE, lambda holiday: holiday.day),

@@ -7,6 +7,7 @@ from .views import (
     batches,
     class_changes,
     courses,
+    drops,
     enrollments,
     holidays,
     institute,
@@ -73,6 +74,11 @@ urlpatterns = [
         "class-changes/<int:pk>/undo/",
         requires("academics.delete_classchange")(class_changes.class_change_undo),
         name="class-change-undo",
+    ),
+    path(
+        "enrollments/dropped/",
+        requires("academics.view_enrollment")(drops.drop_list),
+        name="drop-list",
     ),
     # No permission: the view decides, since students may see their own enrollment.
     path(

@@ -6,7 +6,7 @@ from academics.models.classes import (
     room_label,
 )
 from academics.models.courses import Course
-from academics.models.enrollments import Enrollment, EnrollmentStatus
+from academics.models.enrollments import DropReason, Enrollment, EnrollmentStatus
 from academics.models.holidays import Holiday
 from academics.models.institute import Institute
 from academics.models.logos import Logo

@@ -17,6 +17,16 @@ class EnrollmentStatus(models.TextChoices):
     DROPPED = "dropped", "Dropped"
 
 
+class DropReason(models.TextChoices):
+    MOVED_AWAY = "moved_away", "Moved away"
+    FEES = "fees", "Fees"
+    TIMINGS = "timings", "Timings"
+    OTHER_INSTITUTE = "other_institute", "Joined another institute"
+    HEALTH = "health", "Health"
+    RESULTS = "results", "Results"
+    OTHER = "other", "Other"
+
+
 class EnrollmentQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
         instructor = User.objects.instructor(user_id)
@@ -37,6 +47,11 @@ class EnrollmentQuerySet(ScopedQuerySet):
             pk=OuterRef("pk"), charges__kind="tuition", charges__open_now__isnull=False
         )
         return self.annotate(has_unpaid_fee=Exists(unpaid))
+
+    def dropped(self):
+        """Enrollments that ended early, without transfers and those that were undone."""
+        is_undone = Q(drop_reason="", ended_on=F("enrolled_on"))
+        return self.filter(~is_undone, status=EnrollmentStatus.DROPPED, transferred_to=None)
 
     def search(self, words):
         return self.filter(student__user__in=User.objects.search(words)) if words.strip() else self
@@ -62,6 +77,10 @@ class Enrollment(models.Model):
         max_length=10, choices=EnrollmentStatus.choices, default=EnrollmentStatus.ACTIVE
     )
     ended_on = BoundedDateField(null=True, blank=True)
+    #: Empty for a transfer, and if the student was dropped before reasons were chosen from a list.
+    drop_reason = models.CharField(
+        "reason for dropping", max_length=15, choices=DropReason.choices, blank=True
+    )
     end_reason = SingleLineField("reason for ending", max_length=200, blank=True)
     list_fee = MoneyField(help_text="Fee of the course on the day of enrollment.")
     agreed_fee = MoneyField()
@@ -111,6 +130,12 @@ class Enrollment(models.Model):
                 violation_error_message="Enter the date on which the enrollment ended.",
             ),
             models.CheckConstraint(
+                condition=Q(drop_reason="")
+                | Q(status="dropped", drop_reason__in=DropReason.values),
+                name="enrollment_drop_reason_if_dropped",
+                violation_error_message="Only a dropped enrollment has a reason for dropping.",
+            ),
+            models.CheckConstraint(
                 condition=Q(ended_on__gte=F("enrolled_on")) | Q(ended_on=None),
                 name="enrollment_ends_after_it_starts",
                 violation_error_message="An enrollment cannot end before it started.",
@@ -147,6 +172,11 @@ class Enrollment(models.Model):
         while (before := found[-1].transferred_from) is not None:
             found.append(before)
         return found
+
+    @property
+    def ending_label(self):
+        """Return why the enrollment ended, like `Moved away: to Pune`."""
+        return ": ".join(filter(None, [self.get_drop_reason_display(), self.end_reason]))
 
     @property
     def is_active(self):

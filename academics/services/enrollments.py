@@ -129,9 +129,10 @@ def _check_day(day, today, *, field):
         )
 
 
-def end_enrollment(enrollment, status, *, ended_on, reason):
+def end_enrollment(enrollment, status, *, ended_on, reason, drop_reason=""):
     """End an active enrollment; ``ended_on`` is the first day outside the batch."""
     enrollment = _lock(Enrollment.objects.filter(pk=enrollment.pk)).get()
+    enrollment.drop_reason = drop_reason
     _end(enrollment, status, ended_on=ended_on, reason=reason)
     enrollment.save(update_fields=_ENDING)
     return enrollment
@@ -145,7 +146,7 @@ def end_enrollments(enrollments, status, *, ended_on, reason):
     return ended
 
 
-_ENDING = ["status", "ended_on", "end_reason"]
+_ENDING = ["status", "ended_on", "drop_reason", "end_reason"]
 
 
 def cancel_enrollments(enrollments, *, reason):

@@ -23,6 +23,7 @@ class EnrollmentPlan:
     fee_reason: str = ""
     status: str = EnrollmentStatus.ACTIVE
     ended_on: datetime.date | None = None
+    drop_reason: str = ""
     reason: str = ""
     #: The tuition that stays charged after an early end; None: all of it.
     final_fee: Decimal | None = None

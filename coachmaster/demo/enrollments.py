@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from academics.models import Enrollment, EnrollmentStatus
+from academics.models import DropReason, Enrollment, EnrollmentStatus
 from coachmaster.core.money import ZERO
 
 from . import names
@@ -23,11 +23,12 @@ LOWER_FEES = [
     ("Paid before the batch began", 95),
 ]
 DROP_REASONS = [
-    "Moved to another city",
-    "Joined another institute",
-    "Timings clash with college",
-    "Ill for several weeks",
-    "Chose another stream",
+    (DropReason.MOVED_AWAY, "To another city"),
+    (DropReason.OTHER_INSTITUTE, ""),
+    (DropReason.TIMINGS, "Clash with college"),
+    (DropReason.HEALTH, "Ill for several weeks"),
+    (DropReason.FEES, ""),
+    (DropReason.OTHER, "Chose another stream"),
 ]
 TRANSFER_REASONS = [
     "wants the evening",
@@ -124,7 +125,7 @@ def _plan_drop(academy, student):
     attended = (last - enrollment.enrolled_on) * rng.randrange(30, 80) // 100
     enrollment.ended_on = enrollment.enrolled_on + max(attended, 5 * DAY)
     enrollment.status = EnrollmentStatus.DROPPED
-    enrollment.reason = rng.choice(DROP_REASONS)
+    enrollment.drop_reason, enrollment.reason = rng.choice(DROP_REASONS)
     if rng.random() < 0.7:
         days = (enrollment.ended_on - enrollment.enrolled_on).days
         share = Decimal(days) / (batch.ends_on - batch.starts_on).days
@@ -147,6 +148,11 @@ def _plan_next_course(academy, student, batch):
     student.enrollments.append(EnrollmentPlan(batch, on, on, batch.course.total_fee))
 
 
+def _transferred_from(student, plan):
+    first = student.enrollments[0]
+    return first.enrollment if first.is_transferred and plan is not first else None
+
+
 def create_enrollments(academy, students, index):
     """Create the first (``index`` 0) or second enrollment of each student, then end those ended."""
     plans = [(student, student.enrollments[index]) for student in students]
@@ -158,6 +164,7 @@ def create_enrollments(academy, students, index):
             list_fee=plan.batch.course.total_fee,
             agreed_fee=plan.agreed_fee,
             fee_reason=plan.fee_reason,
+            transferred_from=_transferred_from(student, plan),
             created_at=academy.desk_hour(plan.agreed_on),
         )
         plan.enrollment._history_date = plan.enrollment.created_at
@@ -171,12 +178,12 @@ def create_enrollments(academy, students, index):
     for plan in ended:
         enrollment = plan.enrollment
         enrollment.status, enrollment.ended_on = plan.status, plan.ended_on
-        enrollment.end_reason = plan.reason
+        enrollment.drop_reason, enrollment.end_reason = plan.drop_reason, plan.reason
         enrollment._history_date = academy.desk_hour(plan.ended_on)
     bulk_update_with_history(
         [plan.enrollment for plan in ended],
         Enrollment,
-        ["status", "ended_on", "end_reason"],
+        ["status", "ended_on", "drop_reason", "end_reason"],
         batch_size=200,
         default_user=academy.desk,
     )

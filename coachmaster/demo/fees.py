@@ -2,7 +2,7 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 
-from academics.models import Course
+from academics.models import Course, DropReason
 from accounts.models import StudentProfile
 from coachmaster.core.money import ZERO, split
 from finance.balances import refresh_accounts, refresh_day_totals
@@ -119,7 +119,9 @@ def _charges(academy, plan, rows):
         return charges
     for charge in charges:
         charge.cancelled_on, charge.cancelled_by = plan.ended_on, academy.desk
-        charge.cancel_reason = plan.reason if plan.is_transferred else f"Dropped: {plan.reason}"
+        charge.cancel_reason = plan.reason
+        if not plan.is_transferred:
+            charge.cancel_reason = f"Dropped: {DropReason(plan.drop_reason).label}"
     final = [(plan.due_on, plan.final_fee)] if plan.final_fee > ZERO else []
     for charge in build_charges(plan.enrollment, final, on=plan.ended_on, by=academy.desk):
         charge.created_at = academy.desk_hour(plan.ended_on)

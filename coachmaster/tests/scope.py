@@ -236,7 +236,8 @@ class Half:
         drop(
             enrollment=enrollment,
             ended_on=self.today,
-            reason=f"{self.word} moved away",
+            reason="other",
+            note=f"{self.word} moved away",
             by=self.clerk,
             fee_to_keep=Decimal("11.00"),
             fee_reason=f"{self.word} kept",

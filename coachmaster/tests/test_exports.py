@@ -46,6 +46,7 @@ LISTS = [
     "academics:course-list",
     "academics:batch-list",
     "academics:batch-students",
+    "academics:drop-list",
     "academics:holiday-list",
     "finance:payment-list",
     "finance:student-payments",
@@ -91,7 +92,12 @@ def test_each_list_is_exported_as_csv_and_xlsx(people, client, name, form):
 
 
 #: Lists without rows here: no refund is due, nobody is often absent, nothing was imported.
-EMPTY = {"finance:refund-due-list", "attendance:shortage", "imports:import-list"}
+EMPTY = {
+    "academics:drop-list",
+    "attendance:shortage",
+    "finance:refund-due-list",
+    "imports:import-list",
+}
 
 
 @pytest.mark.parametrize(

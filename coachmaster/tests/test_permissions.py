@@ -87,6 +87,7 @@ GET  academics:batch-detail        login  200   200     404      200     404    
 GET  academics:batch-update        login  200   403     403      403     403      403
 GET  academics:batch-students      login  200   200     404      403     403      403
 GET  academics:student-enrollment  login  200   200     404      200     404      404
+GET  academics:drop-list           login  200   200     200      403     403      403
 GET  academics:institute           login  200   403     403      403     403      403
 GET  academics:logo-update         login  200   403     403      403     403      403
 POST academics:logo-remove         login  302   403     403      403     403      403

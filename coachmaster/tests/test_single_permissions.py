@@ -66,7 +66,8 @@ academics.view_batch             academics:batch-detail, academics:batch-list, a
                                  GET /batches, GET /batches/{batch_id}
 academics.view_course            academics:course-detail, academics:course-list, GET /courses,
                                  GET /courses/{course_id}
-academics.view_enrollment        academics:batch-students, dashboards:search,
+academics.view_enrollment        academics:batch-students, academics:drop-list,
+                                 dashboards:search,
                                  dashboards:search-suggestions, GET /batches/{batch_id}/students
 academics.view_holiday           academics:holiday-list
 accounts.add_user                accounts:person-create

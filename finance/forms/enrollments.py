@@ -2,6 +2,7 @@ import re
 
 from django import forms
 
+from academics.models import DropReason
 from academics.services.clashes import (
     TimetableConflict,
     find_student_clashes,
@@ -108,7 +109,12 @@ class CompletionForm(forms.Form):
 class DropForm(CompletionForm):
     """A student leaves early. ``shown`` is the fee that the page proposed."""
 
-    reason = SingleLineFormField(label="Reason", max_length=100)
+    reason = forms.ChoiceField(
+        label="Reason", choices=[("", "Choose a reason"), *DropReason.choices]
+    )
+    note = SingleLineFormField(
+        max_length=100, required=False, help_text="Required for the reason “Other”."
+    )
     fee_to_keep = AmountField(
         label="Fee to retain (₹)",
         allow_zero=True,
@@ -117,6 +123,12 @@ class DropForm(CompletionForm):
     )
     fee_reason = SingleLineFormField(label="Reason for another fee", max_length=80, required=False)
     shown = AmountField(allow_zero=True, required=False, widget=forms.HiddenInput)
+
+    def clean(self):
+        cleaned = super().clean()
+        if cleaned.get("reason") == DropReason.OTHER and not cleaned.get("note"):
+            self.add_error("note", "Enter the other reason.")
+        return cleaned
 
     def accepts(self, proposal):
         """Return whether the fee is the proposed one or has a reason; add an error if not."""

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from academics.models import EnrollmentStatus
+from academics.models import DropReason, EnrollmentStatus
 from academics.services.enrollments import end_enrollment
 from coachmaster.core.money import ZERO, display
 from finance.balances import refresh_accounts
@@ -38,17 +38,25 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
 
 
 @transaction.atomic
-def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
-    """End an active enrollment early; ``fee_to_keep`` is the tuition in rupees to keep."""
-    if not reason:
-        raise ValidationError({"reason": "Enter the reason for dropping the student."})
+def drop(*, enrollment, ended_on, reason, by, note="", fee_to_keep=None, fee_reason=""):
+    """End an active enrollment early; ``fee_to_keep`` is the tuition in rupees to keep.
+
+    ``reason`` is a DropReason. Raise ValidationError if it is “Other” without a ``note``.
+    """
+    if reason not in DropReason.values:
+        raise ValidationError({"reason": "Choose the reason for dropping the student."})
+    if reason == DropReason.OTHER and not note:
+        raise ValidationError({"note": "Enter the other reason."})
     lock_account(enrollment.student_id)
-    note = f"{reason} (fee retained: {fee_reason})" if fee_reason else reason
+    if fee_reason:
+        retained = f"fee retained: {fee_reason}"
+        note = f"{note} ({retained})" if note else retained
     enrollment = end_enrollment(
-        enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=note
+        enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=note, drop_reason=reason
     )
     if fee_to_keep is not None:
-        _retain_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Dropped: {note}", by=by)
+        why = f"Dropped: {enrollment.ending_label}"
+        _retain_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=why, by=by)
         refresh_accounts([enrollment.student_id])
     return enrollment
 

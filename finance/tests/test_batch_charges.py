@@ -62,7 +62,7 @@ def three(db):
         for n in range(3)
     ]
     gone = enrolled(batch=batch, student=StudentFactory(user__full_name="Gone Away"))
-    drop(enrollment=gone, ended_on=timezone.localdate(), reason="left", by=None)
+    drop(enrollment=gone, ended_on=timezone.localdate(), reason="fees", by=None)
     return batch, students
 
 
@@ -189,7 +189,7 @@ def test_student_who_left_meanwhile_is_named_as_the_problem(client_of, admin, th
     client = client_of(admin)
     page = choose(client, batch, students)
     enrollment = students[0].enrollments.get()
-    drop(enrollment=enrollment, ended_on=timezone.localdate(), reason="left", by=admin)
+    drop(enrollment=enrollment, ended_on=timezone.localdate(), reason="fees", by=admin)
 
     answer = confirm(client, batch, page)
 

@@ -246,7 +246,7 @@ def test_undo_is_refused_with_the_names_of_all_who_depend_on_it(admin):
         students=[students["Examined"]], kind="exam", label="Mock", amount=Decimal("50"),
         due_on=today(), token="m", by=admin,
     )  # fmt: skip
-    enrollments.drop(enrollment=enrollment["Dropped"], ended_on=today(), reason="Moved", by=admin)
+    enrollments.drop(enrollment=enrollment["Dropped"], ended_on=today(), reason="fees", by=admin)
 
     messages = undo_errors(action, admin)
 

@@ -39,7 +39,12 @@ def books(admin):
     paid(student=student, amount="700.00")
     cancel_receipt(payment=paid(student=student, amount="5.00"), reason="again", by=admin)
     drop(
-        enrollment=enrolled(), ended_on=today, reason="left", by=admin, fee_to_keep=Decimal("10.00")
+        enrollment=enrolled(),
+        ended_on=today,
+        reason="other",
+        note="left",
+        by=admin,
+        fee_to_keep=Decimal("10.00"),
     )
     transfer(enrollment=enrolled(), batch=BatchFactory(capacity=1), on=today, by=admin)
     complete(enrollment=enrolled(), ended_on=today, by=admin)

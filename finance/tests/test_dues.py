@@ -330,7 +330,8 @@ def test_past_day_ignores_later_entries(client_of, admin):
         drop(
             enrollment=dropped,
             ended_on=timezone.localdate(),
-            reason="left",
+            reason="other",
+            note="left",
             by=admin,
             fee_to_keep=Decimal("0.00"),
         )

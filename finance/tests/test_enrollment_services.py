@@ -357,7 +357,8 @@ def test_dropping_cancels_unpaid_installments_and_keeps_paid_ones(admin):
     drop(
         enrollment=enrollment,
         ended_on=today,
-        reason="Moved",
+        reason="other",
+        note="Moved",
         by=admin,
         fee_to_keep=Decimal("5500.00"),
     )
@@ -373,7 +374,8 @@ def test_dropping_after_paying_more_leaves_an_advance(admin):
     drop(
         enrollment=enrollment,
         ended_on=timezone.localdate(),
-        reason="Moved",
+        reason="other",
+        note="Moved",
         by=admin,
         fee_to_keep=Decimal("3000.00"),
     )

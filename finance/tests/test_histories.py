@@ -342,7 +342,8 @@ class FeeDesk(RuleBasedStateMachine):
             enrollments.drop(
                 enrollment=enrollment,
                 ended_on=self.today,
-                reason="left",
+                reason="other",
+                note="left",
                 by=self.by,
                 fee_to_keep=keep,
             )

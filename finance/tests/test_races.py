@@ -304,7 +304,8 @@ def test_concurrent_payment_and_drop_keep_the_balance_correct(owner):
         lambda: drop(
             enrollment=enrollment,
             ended_on=today,
-            reason="left",
+            reason="other",
+            note="left",
             by=owner,
             fee_to_keep=Decimal("100.00"),
         ),
@@ -368,7 +369,7 @@ def test_transfer_and_enrollment_at_once_leave_one_active_enrollment(owner):
         lambda: transfer(enrollment=enrollment, batch=BatchFactory(), on=today, by=owner),
         lambda: enrolled(student=student, batch=BatchFactory()),
         lambda: enrolled(batch=last_seat),
-        lambda: drop(enrollment=enrollment, ended_on=today, reason="left", by=owner),
+        lambda: drop(enrollment=enrollment, ended_on=today, reason="other", note="left", by=owner),
         lambda: paid(student=student, amount="100.00"),
     )
 

@@ -352,7 +352,7 @@ def three(clock, admin):
     )
     for student, batch in [(asha, neet), (bala, neet), (chitra, other)]:
         enrolled(student=student, batch=batch, enrolled_on=FIRST, by=admin)
-    drop(enrollment=bala.enrollments.get(), ended_on=day(2), reason="Moved", by=admin)
+    drop(enrollment=bala.enrollments.get(), ended_on=day(2), reason="other", note="Moved", by=admin)
     paid(student=asha, amount="400.00", by=admin)
     return asha, bala, chitra
 

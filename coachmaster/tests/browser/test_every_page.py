@@ -86,6 +86,7 @@ def of_admins(made):
     yield "academics:batch-create"
     yield "academics:batch-update", batch
     yield "academics:batch-students", batch
+    yield "academics:drop-list"
     yield "academics:batch-detail", made["upcoming"].pk
     yield "accounts:sign-in-rules"
     yield "accounts:person-second-factor-remove", made["instructor"].pk
@@ -166,6 +167,7 @@ def of_the_fee_desk(made):
     yield "finance:late-fee-rule-update", rule.pk
     yield "finance:concession-ask", debtor.student_id
     yield "finance:concession-list"
+    yield "finance:approval-limits"
     yield "finance:concession-approve", waiting.pk
     yield "finance:concession-cancel", waiting.pk
     yield "dashboards:admin-dashboard"
