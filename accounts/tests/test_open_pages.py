@@ -1,4 +1,6 @@
-from django.urls import URLPattern, get_resolver
+import pytest
+from django.contrib.sessions.models import Session
+from django.urls import URLPattern, get_resolver, reverse
 
 OPEN = {
     "accounts:login",
@@ -32,3 +34,24 @@ def test_only_these_pages_are_open():
 
     assert found == OPEN
     assert len(found) <= 11
+
+
+ARGUMENTS = {
+    "accounts:password-reset-confirm": ["token"],
+    "accounts:invitation": ["token"],
+    "finance:receipt-check": ["token"],
+    "academics:calendar-feed": [1, "token"],
+    "attendance:check-in-scan": ["token"],
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", sorted(OPEN))
+def test_visitors_fill_no_table_of_sessions(client, settings, name, method):
+    settings.REGISTRATION_OPEN = settings.SENDS_MAIL = True
+    sent = {"name": "x", "password": "x", "email": "x@example.com", "typed": "x", "next": "/"}
+
+    getattr(client, method)(reverse(name, args=ARGUMENTS.get(name)), sent)
+
+    assert not Session.objects.exists()
