@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment
-from accounts.models import StudentProfile, User
+from accounts.models import StudentProfile, as_instructor
 from coachmaster.core.constraints import date_bounds, valid_choice
 from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet, owned_through
@@ -67,7 +67,7 @@ class SheetQuerySet(MarkCountsQuerySet):
     def recorded_by(self, instructor_id):
         if instructor_id is None:
             return self
-        return self.filter(batch__instructor__in=User.objects.instructor(instructor_id))
+        return self.filter(batch__instructor__in=as_instructor(instructor_id))
 
     def for_list(self):
         return self.select_related("taken_by").only(
@@ -127,13 +127,13 @@ class Sheet(MarkCounts):
 
 class MarkQuerySet(ScopedQuerySet):
     def owned_by(self, key):
-        instructor = User.objects.instructor(key)
+        instructor = as_instructor(key)
         return self.filter(Q(student=key) | Q(sheet__batch__instructor__in=instructor))
 
     def recorded_by(self, instructor_id):
         if instructor_id is None:
             return self
-        return self.filter(sheet__batch__instructor__in=User.objects.instructor(instructor_id))
+        return self.filter(sheet__batch__instructor__in=as_instructor(instructor_id))
 
 
 class Mark(models.Model):
@@ -254,14 +254,14 @@ class RegisterReminder(models.Model):
 
 class PresenceQuerySet(MarkCountsQuerySet):
     def owned_by(self, key):
-        instructor = User.objects.instructor(key)
+        instructor = as_instructor(key)
         own = Q(enrollment__student=key)
         return self.filter(own | Q(enrollment__batch__instructor__in=instructor))
 
     def recorded_by(self, instructor_id):
         if instructor_id is None:
             return self
-        return self.filter(enrollment__batch__instructor__in=User.objects.instructor(instructor_id))
+        return self.filter(enrollment__batch__instructor__in=as_instructor(instructor_id))
 
     def active(self):
         # With the index on status, SQLite would start from every active enrollment.

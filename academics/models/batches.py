@@ -7,7 +7,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from academics import class_times
-from accounts.models import User
+from accounts.models import as_instructor
 from coachmaster.core.constraints import date_bounds, errors_by_field
 from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet
@@ -19,11 +19,11 @@ from .querysets import count_subquery
 class BatchQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
         enrolled = Enrollment.objects.filter(student=user_id).values("batch")
-        instructor = User.objects.instructor(user_id)
+        instructor = as_instructor(user_id)
         return self.filter(Q(instructor__in=instructor) | Q(pk__in=enrolled))
 
     def taught_by(self, user_id):
-        return self.filter(instructor__in=User.objects.instructor(user_id))
+        return self.filter(instructor__in=as_instructor(user_id))
 
     def recorded_by(self, user_id):
         """Batches that the user runs, not those that they attend; all if ``user_id`` is None."""

@@ -4,7 +4,7 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from accounts.models import StudentProfile, User
+from accounts.models import StudentProfile, User, as_instructor
 from coachmaster.core.constraints import date_bounds, valid_choice
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 from coachmaster.core.money import ZERO
@@ -29,7 +29,7 @@ class DropReason(models.TextChoices):
 
 class EnrollmentQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
-        instructor = User.objects.instructor(user_id)
+        instructor = as_instructor(user_id)
         return self.filter(Q(student=user_id) | Q(batch__instructor__in=instructor))
 
     def active(self):

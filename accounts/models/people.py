@@ -31,6 +31,21 @@ from coachmaster.core.querysets import (
 from coachmaster.core.states import State
 from coachmaster.core.text import folded
 
+_TEACH = "teach_batch"
+
+
+def _with_permission(codename):
+    """Return the ids of people whose role has the permission."""
+    return Membership.objects.filter(group__permissions__codename=codename).values("user")
+
+
+def as_instructor(user_id):
+    """Return the id in a query, without a row if the person's role cannot teach.
+
+    The rows of a batch are those of its instructor only then: to be named by it is not enough.
+    """
+    return _with_permission(_TEACH).filter(user=user_id)
+
 
 class UserQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
@@ -75,15 +90,10 @@ class UserQuerySet(ScopedQuerySet):
         )
 
     def with_permission(self, codename):
-        members = Membership.objects.filter(group__permissions__codename=codename)
-        return self.filter(is_active=True, pk__in=members.values("user"))
+        return self.filter(is_active=True, pk__in=_with_permission(codename))
 
     def able_to_teach(self):
-        return self.with_permission("teach_batch")
-
-    def instructor(self, user_id):
-        """Limit to this person, if their role can teach: to be named by a batch is not enough."""
-        return self.able_to_teach().filter(pk=user_id)
+        return self.with_permission(_TEACH)
 
     def for_list(self):
         return self.select_related("membership__group", "student_profile")
@@ -278,7 +288,7 @@ class StudentProfileQuerySet(ScopedQuerySet):
         return self.filter(Q(pk=user_id) | Q(pk__in=students.values("pk")))
 
     def taught_by(self, user_id):
-        instructor = User.objects.instructor(user_id)
+        instructor = as_instructor(user_id)
         return self.filter(enrollments__batch__instructor__in=instructor).order_by().distinct()
 
     def numbered(self, numbers):

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Membership, StudentProfile, User
+from accounts.models import Membership, StudentProfile, User, as_instructor
 from accounts.roles import STUDENT
 from coachmaster.core.logs import log_event
 
@@ -150,7 +150,7 @@ def change_role(person, group, *, by):
 
 def batches_without_teacher(person):
     """Return the batches, not over yet, of a person whose role cannot teach."""
-    if User.objects.instructor(person.pk).exists():
+    if as_instructor(person.pk).exists():
         return []
     return list(person.batches_taught.not_over(timezone.localdate()))
 

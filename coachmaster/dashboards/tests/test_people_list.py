@@ -99,7 +99,12 @@ def test_role_without_dues_sees_none(client_of, students):
 
 def test_role_sees_the_dues_and_batches_of_its_own_students_only(client_of, students):
     own = BatchFactory(name="Own")
-    teacher = user_with("accounts.view_user", "finance.view_account", "academics.view_enrollment")
+    teacher = user_with(
+        "academics.teach_batch",
+        "accounts.view_user",
+        "finance.view_account",
+        "academics.view_enrollment",
+    )
     own.instructor = teacher
     own.save()
     mine = enrolled(batch=own, student=StudentFactory(user__full_name="Mine"), fee=None).student
