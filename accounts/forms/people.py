@@ -34,7 +34,7 @@ class PeopleFilter(FilterForm):
             people = people.filter(membership__group=self.roles[role])
         people = self._shown(people, self.value("show"))
         text = self.value("q")
-        return people.search(text) if text else people
+        return people.search(text, by_email=True) if text else people
 
     def _shown(self, people, show):
         if show == "enrolled":

@@ -7,6 +7,7 @@ from .people import (
     StudentProfile,
     User,
     as_instructor,
+    matching_words,
     student_or_404,
 )
 from .sign_in_rules import SignInRules

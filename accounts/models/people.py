@@ -47,21 +47,30 @@ def as_instructor(user_id):
     return _with_permission(_TEACH).filter(user=user_id)
 
 
+def matching_words(text, *, by_email=False):
+    """Return the condition of people in whose search text each word of ``text`` occurs."""
+    found = Q()
+    for word in folded(text).split():
+        with_word = Q(search_text__contains=word)
+        found &= with_word | Q(email__contains=word) if by_email else with_word
+    return found
+
+
 class UserQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
         students = StudentProfile.objects.taught_by(user_id)
         return self.filter(Q(pk=user_id) | Q(pk__in=students.values("pk")))
 
-    def matching(self, text):
-        """Filter few people by the words in ``text``; each must occur in the search text."""
-        people = self
-        for word in folded(text).split():
-            people = people.filter(search_text__contains=word)
-        return people
+    def matching(self, text, *, by_email=False):
+        """Filter few people by the words in ``text``; each must occur in the search text.
 
-    def search(self, text):
+        Only those who may see email addresses may search ``by_email``.
+        """
+        return self.filter(matching_words(text, by_email=by_email))
+
+    def search(self, text, *, by_email=False):
         """Filter many people by the words in ``text``, with one scan for any order."""
-        matches = self.model._default_manager.order_by().matching(text)
+        matches = self.model._default_manager.order_by().matching(text, by_email=by_email)
         return self.filter(pk__in=matches.values("pk"))
 
     def enrolled(self):
@@ -203,9 +212,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name.split()[0] if self.full_name else ""
 
     def searchable_text(self):
-        words = [self.full_name, self.phone, self.email]
+        """Return what everybody who sees the person may search: see `matching_words` for email."""
+        words = [self.full_name, self.phone]
         if profile := getattr(self, "student_profile", None):
-            words += [profile.admission_number, profile.guardian_phone]
+            words += [profile.admission_number, profile.guardian_name, profile.guardian_phone]
         return folded("\n".join(words))
 
     def validate_constraints(self, exclude=None):
@@ -216,7 +226,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             raise ValidationError({"email": error.messages}) from error
 
     def save(self, *, update_fields=None, **kwargs):
-        if update_fields is not None and {"full_name", "phone", "email"} & set(update_fields):
+        if update_fields is not None and {"full_name", "phone"} & set(update_fields):
             update_fields = {*update_fields, "search_text"}
         super().save(update_fields=update_fields, **kwargs)
 

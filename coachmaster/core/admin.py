@@ -119,7 +119,8 @@ class LargeTableAdmin(OfferedFiltersAdmin):
         )
         if not search_term or field != "search_text":
             return super().get_search_results(request, queryset, search_term)
-        people = get_user_model().objects.search(search_term).order_by()
+        by_email = request.user.has_perm("accounts.view_user")
+        people = get_user_model().objects.search(search_term, by_email=by_email).order_by()
         return queryset.filter(**{f"{path or 'pk'}__in": people.values("pk")}), False
 
 

@@ -38,7 +38,7 @@ def errors(response):
 
 
 def test_the_batch_that_was_chosen_is_kept_while_picking(client_of, admin, student):
-    response = client_of(admin).get(ADD, {"q": "asha", "batch": "7"})
+    response = client_of(admin).get(ADD, {"q": student.admission_number, "batch": "7"})
 
     assert response.url == f"{ADD}?student={student.pk}&batch=7"
 

@@ -5,9 +5,10 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from academics.models import Batch
-from accounts.models import StudentProfile, User
+from accounts.models import StudentProfile
 from finance.forms.student_picker import StudentPickerForm
 from finance.reports.current_dues import current_amounts
+from finance.student_search import StudentSearch
 
 #: Title and URL name of the page that a student is picked for.
 PURPOSES = {
@@ -34,16 +35,12 @@ def picked_student(request, picker):
 
 
 def student_picker(request, picker, purpose):
-    """Ask for the student; go on at once if there is only one match."""
+    """Ask for the student; go on at once if the text names one exactly."""
     query = picker.value("q") or ""
-    people = list(_find_people(request.user, query)[: MAX_MATCHES + 1]) if query else []
-    exact = [
-        person
-        for person in people
-        if person.student_profile.admission_number.casefold() == query.casefold()
-    ]
-    if len(exact or people) == 1:
-        return redirect(_form_url(picker, purpose, (exact or people)[0]))
+    search = StudentSearch(request.user, query)
+    people = list(_best(search)[: MAX_MATCHES + 1])
+    if person := search.exact_match(only=people[0] if len(people) == 1 else None):
+        return redirect(_form_url(picker, purpose, person))
     batch_id = picker.value("batch")
     batches = Batch.objects.visible_to(request.user)
     return render(
@@ -56,7 +53,7 @@ def student_picker(request, picker, purpose):
             "suggestions": _suggestions_url(picker, purpose),
             "batch_id": batch_id,
             "batch": batches.filter(pk=batch_id).first() if batch_id else None,
-            "links": _links(picker, purpose, people[:MAX_MATCHES]),
+            "links": _links(picker, purpose, search, people[:MAX_MATCHES]),
             "has_more": len(people) > MAX_MATCHES,
         },
     )
@@ -65,26 +62,28 @@ def student_picker(request, picker, purpose):
 def student_suggestions(request, purpose):
     picker = StudentPickerForm(request.GET)
     query = picker.value("q") or ""
-    people = _find_people(request.user, query)[:MAX_SUGGESTIONS] if query else []
+    search = StudentSearch(request.user, query)
+    links = _links(picker, purpose, search, list(_best(search)[:MAX_SUGGESTIONS]))
     return render(
         request,
         "finance/student_picker/_links.html",
-        {"links": _links(picker, purpose, people), "query": query, "purpose": purpose},
+        {"links": links, "query": query, "purpose": purpose},
     )
 
 
-def _find_people(user, query):
-    people = User.objects.visible_to(user).filter(student_profile__isnull=False).search(query)
-    return people.select_related("student_profile").order_by("full_name", "pk")
+def _best(search):
+    return search.found.order_by("rank", "full_name", "pk")
 
 
-def _links(picker, purpose, people):
-    """Return triples of a person, the URL of the form, and their dues if it is a payment."""
-    people = list(people)
+def _links(picker, purpose, search, people):
+    """Return triples of a Hit, the URL of the form, and the dues if it is a payment."""
     dues = {}
     if purpose == "payment":
         dues = current_amounts([person.pk for person in people], timezone.localdate())
-    return [(person, _form_url(picker, purpose, person), dues.get(person.pk)) for person in people]
+    return [
+        (hit, _form_url(picker, purpose, hit.person), dues.get(hit.person.pk))
+        for hit in search.hits(people)
+    ]
 
 
 def _form_url(picker, purpose, student):

@@ -103,7 +103,7 @@ def test_list_can_be_filtered_by_shortage_and_overdue_fees(client_of, admin, tod
     assert list(rows_of(client.get(ABSENT))) == ["Away", "Dues"]
     assert list(rows_of(client.get(ABSENT, {"also": "overdue"}))) == ["Dues"]
     assert list(rows_of(client.get(ABSENT, {"also": "shortage"}))) == ["Away"]
-    assert list(rows_of(client.get(ABSENT, {"q": "away@"}))) == ["Away"]
+    assert list(rows_of(client.get(ABSENT, {"q": "awa"}))) == ["Away"]
     assert list(rows_of(client.get(ABSENT, {"also": "nonsense", "on": "31/02/2026"}))) == [
         "Away",
         "Dues",
