@@ -1,6 +1,11 @@
+import datetime
+from decimal import Decimal
+
 from django import forms
 
+from .dates import format_date
 from .form_fields import SingleLineFormField
+from .money import display
 
 
 class FilterForm(forms.Form):
@@ -29,6 +34,25 @@ class FilterForm(forms.Form):
     def is_filtering(self):
         self.is_valid()
         return any(self.cleaned_data.get(name) not in (None, "") for name in self.fields)
+
+    @property
+    def labels(self):
+        """Pairs of a filter and its value, as text for paper."""
+        values = ((name, self.value(name)) for name in self.fields)
+        return [
+            (self[name].label, self._text(self.fields[name], value))
+            for name, value in values
+            if value not in (None, "")
+        ]
+
+    @staticmethod
+    def _text(field, value):
+        choices = {str(key): label for key, label in getattr(field.widget, "choices", ())}
+        if str(value) in choices:
+            return choices[str(value)]
+        if isinstance(value, datetime.date):
+            return format_date(value)
+        return display(value) if isinstance(value, Decimal) else str(value)
 
 
 def add_errors(form, error, **fields):

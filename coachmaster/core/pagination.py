@@ -3,7 +3,14 @@ from array import array
 from django.core.paginator import Page, Paginator
 
 PAGE_SIZE = 30
+#: Rows of a page that is printed.
+PRINT_SIZE = 1000
 _CHUNK = 500
+
+
+def page_size(request):
+    """Return the rows of a page; more of them for `?rows=all`, of lists that are printed."""
+    return PRINT_SIZE if request.GET.get("rows") == "all" else PAGE_SIZE
 
 
 class ListPage(Page):
@@ -16,15 +23,16 @@ class ListPage(Page):
         return self.paginator.count
 
 
-def paginate(request, queryset, sorts, *, default, total=None, ids_first=False):
+def paginate(request, queryset, sorts, *, default, total=None, ids_first=False, is_printed=False):
     """Return the ListPage that `?page=` and `?sort=` ask for.
 
     ``sorts`` maps sort names to columns, ``{"name": ["full_name"]}``; `-name` reverses them.
     ``total`` saves the count. With ``ids_first`` joins and annotations are read for the rows of
-    the page only.
+    the page only. ``is_printed`` allows `?rows=all`.
     """
     sort, ordered = _ordered(request, queryset, sorts, default)
-    paginator = Paginator(ordered.values_list("pk", flat=True) if ids_first else ordered, PAGE_SIZE)
+    size = page_size(request) if is_printed else PAGE_SIZE
+    paginator = Paginator(ordered.values_list("pk", flat=True) if ids_first else ordered, size)
     if total is not None:
         paginator.count = total
     page = paginator.get_page(request.GET.get("page"))
@@ -32,12 +40,13 @@ def paginate(request, queryset, sorts, *, default, total=None, ids_first=False):
     return ListPage(page, _by_ids(queryset, rows) if ids_first else rows, sort)
 
 
-def paginate_rows(request, rows, sorts=None, *, default=""):
+def paginate_rows(request, rows, sorts=None, *, default="", is_printed=False):
     """Return the ListPage of a list; ``sorts`` maps sort names to key functions."""
     sort = _sort(request, sorts or {}, default)
     if sort:
         rows = sorted(rows, key=sorts[sort.removeprefix("-")], reverse=sort.startswith("-"))
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    size = page_size(request) if is_printed else PAGE_SIZE
+    page = Paginator(rows, size).get_page(request.GET.get("page"))
     return ListPage(page, page.object_list, sort)
 
 

@@ -158,7 +158,14 @@ class DuesResults:
 
     def page(self, request):
         ids = self.accounts.values_list("pk", flat=True)
-        return paginate(request, ids, self.dues.sorts, default="due", total=self.totals.students)
+        return paginate(
+            request,
+            ids,
+            self.dues.sorts,
+            default="due",
+            total=self.totals.students,
+            is_printed=True,
+        )
 
     def ids(self):
         """Return all students, those with the oldest dues first."""

@@ -10,7 +10,7 @@ from django.db.models import BigIntegerField, Q, Sum
 from django.utils.functional import cached_property
 
 from coachmaster.core.money import ZERO, from_paise, to_paise
-from coachmaster.core.pagination import PAGE_SIZE, ListPage
+from coachmaster.core.pagination import ListPage, page_size
 from finance.ledger import allocate, amounts_uncleared, student_charges_as_of
 from finance.models import Account, Charge, Concession, Payment, Refund
 
@@ -142,7 +142,7 @@ class PastDuesResults:
         )
 
     def page(self, request):
-        page = Paginator(self.rows, PAGE_SIZE).get_page(request.GET.get("page"))
+        page = Paginator(self.rows, page_size(request)).get_page(request.GET.get("page"))
         sort = request.GET.get("sort", "")
         start, end = max(page.start_index() - 1, 0), page.end_index()
         if sort in ["name", "-name"]:

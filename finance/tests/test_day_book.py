@@ -334,3 +334,23 @@ def test_day_book_opens_with_today_and_no_filters(client_of, admin):
         "Clear</a>"
         in client_of(admin).get(reverse("finance:day-book"), {"on": "2026-06-01"}).content.decode()
     )
+
+
+def test_all_rows_of_a_printed_list_are_on_one_page(client_of, admin):
+    student = enrolled(fee="1000.00").student
+    for _ in range(31):
+        paid(student=student, amount="1.00", by=admin)
+    client = client_of(admin)
+
+    assert len(client.get(BOOK).context["payments"]) == 30
+    assert len(client.get(BOOK, {"rows": "all"}).context["payments"]) == 31
+    assert len(client.get(BOOK, {"rows": "9" * 30}).context["payments"]) == 30
+    payments = client.get(reverse("finance:payment-list"), {"rows": "all"})
+    assert len(payments.context["page"]) == 30
+
+
+def test_paper_names_the_filters(client_of, admin, clerk, day):
+    page = client_of(admin).get(BOOK, {"on": timezone.localdate(), "person": clerk.pk})
+
+    assert page.context["filters"].labels[1] == ("Person", "Bina Desk")
+    assert "· Person: Bina Desk" in " ".join(page.content.decode().split())

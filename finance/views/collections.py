@@ -22,7 +22,7 @@ def collections(request):
         name = f"collections-{financial_year_label(year)}"
         return export_response(name, COLUMNS, report.rows, file_format=form)
     by_month, by_course = report.by_month, report.by_course
-    page = paginate_rows(request, report.by_batch)
+    page = paginate_rows(request, report.by_batch, is_printed=True)
     batches = batches_by_id(key for key, _ in page)
     return render(
         request,

@@ -44,6 +44,7 @@ def day_book(request):
                 {"receipt": ["pk"]},
                 default="receipt",
                 total=total.receipts,
+                is_printed=True,
             ),
             "closes": [close for close in closes if close.closed_on == book.on],
             "closed": closed,

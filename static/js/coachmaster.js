@@ -60,6 +60,9 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
+// A list that was opened to be printed as a whole.
+if (location.hash === "#print") window.addEventListener("load", () => window.print());
+
 // After printing, the receipt says "Duplicate": on this page, and from the server on.
 for (const form of document.querySelectorAll("form[data-printed]")) {
   window.addEventListener("beforeprint", () => fetch(form.action, { method: "POST", body: new FormData(form), keepalive: true }));
