@@ -112,6 +112,7 @@ def enroll(request, payload: EnrollmentIn):
 PAYMENT_FIELDS = {
     "payment_date": "paid_on",
     "payment_mode": "mode",
+    "cheque_date": "cheque_on",
     "advance": "as_advance",
 }
 
@@ -131,10 +132,13 @@ class PaymentOut(Schema):
     receipt_number: str = Field(description="Receipt number.", examples=["CM/26-27/00042"])
     reference: str = Field(description="Bank reference.", examples=["632912345678"])
     voided: bool = Field(description="Whether the receipt was cancelled.")
+    cleared: bool = Field(
+        description="Whether it counts as paid: false for a cheque that the bank has not paid yet."
+    )
 
 
 def payment_json(payment, *, is_new=False):
-    """Return a payment, loaded with its reversal or ``is_new``, as JSON."""
+    """Return a payment, loaded with reversal and clearing or ``is_new``, as JSON."""
     return {
         "id": payment.pk,
         "student_id": payment.student_id,
@@ -146,6 +150,7 @@ def payment_json(payment, *, is_new=False):
         "receipt_number": payment.receipt_number,
         "reference": payment.reference,
         "voided": not is_new and payment.is_cancelled,
+        "cleared": payment.mode != Mode.CHEQUE if is_new else payment.is_cleared,
     }
 
 
@@ -157,13 +162,19 @@ class PaymentIn(Schema):
     payment_date: IsoDate | None = Field(
         None, description="Today by default.", examples=["2026-11-24"]
     )
-    payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = Field(
+    payment_mode: Literal["cash", "card", "upi", "bank_transfer", "cheque"] = Field(
         "cash", description="Payment mode.", examples=["upi"]
     )
     reference: str | None = Field(
         None,
-        description="Bank reference; required for upi and bank_transfer.",
+        description="Bank reference or number of the cheque; required for upi, bank_transfer and "
+        "cheque.",
         examples=["632912345678"],
+    )
+    cheque_date: IsoDate | None = Field(
+        None,
+        description="Date on the cheque; by default that of the payment.",
+        examples=["2026-11-24"],
     )
     notes: str | None = Field(None, description="Notes.", examples=["First installment"])
     advance: bool = Field(
@@ -228,6 +239,8 @@ def _payment_values(payload, idempotency_key):
     if values.get("paid_on") is None:
         # A retry after midnight must have the same date as the first try.
         values["paid_on"] = earlier.paid_on if earlier else timezone.localdate()
+    if values["mode"] == Mode.CHEQUE and values.get("cheque_on") is None:
+        values["cheque_on"] = values["paid_on"]
     return values
 
 
@@ -266,7 +279,9 @@ def _messages_for_programs():
 class PaymentList(ResultPage):
     payments: list[PaymentOut] = Field(description="Payments on this page.")
     total_paid: Rupees = Field(
-        description="Payments less refunds; without cancelled receipts.", examples=[5000]
+        description="Payments less refunds; without cancelled receipts, and cheques that have not "
+        "cleared.",
+        examples=[5000],
     )
 
 
@@ -280,7 +295,7 @@ class PaymentList(ResultPage):
 def list_payments(request, student_id: StudentPath, paging: Query[Paging]):
     """Return all payments, newest first; `total_paid` is without cancelled receipts."""
     student = student_or_404(request.user, student_id)
-    rows = Payment.objects.filter(student=student).select_related("reversal")
+    rows = Payment.objects.filter(student=student).select_related("reversal", "clearing")
     rows = rows.order_by("-paid_on", "-pk")
     total_paid = amount_paid(student.pk, timezone.localdate())
     return list_response(request, paging, "payments", rows, payment_json, total_paid=total_paid)
@@ -301,6 +316,9 @@ class FeeStatusOut(Schema):
     concessions: Rupees = Field(description="All concessions.", examples=[0])
     total_paid: Rupees = Field(description="Payments less refunds.", examples=[5000])
     balance: Rupees = Field(description="Unpaid amount; negative for an advance.", examples=[7000])
+    uncleared: Rupees = Field(
+        description="Cheques that have not cleared; total_paid is without them.", examples=[0]
+    )
     status: Literal["advance", "paid", "overdue", "due", "upcoming"] = Field(
         description="Status of the fees."
     )
@@ -331,6 +349,7 @@ def fee_status_json(student_id):
         "concessions": fees.conceded,
         "total_paid": fees.total_paid,
         "balance": fees.balance,
+        "uncleared": fees.uncleared,
         "status": fees.status,
         "part_paid": fees.is_part_paid,
         "overdue": amounts.overdue,

@@ -20,8 +20,32 @@ PAYMENTS = [
     ExportColumn(
         "Status",
         CellType.TEXT,
-        lambda payment: payment.reversal.label if payment.is_cancelled else "Valid",
+        lambda payment: payment.status_label or "Valid",
     ),
+]
+
+#: Rows are ChequeRows.
+CHEQUES = [
+    ExportColumn("Receipt", CellType.TEXT, lambda row: str(row.payment)),
+    ExportColumn("Student", CellType.TEXT, lambda row: row.payment.student.user.full_name),
+    ExportColumn(
+        "Admission number", CellType.TEXT, lambda row: row.payment.student.admission_number
+    ),
+    ExportColumn("Cheque", CellType.TEXT, lambda row: row.payment.reference),
+    ExportColumn("Dated", CellType.DATE, lambda row: row.payment.cheque_on),
+    ExportColumn("Received", CellType.DATE, lambda row: row.payment.paid_on),
+    ExportColumn("Deposit", CellType.DATE, lambda row: row.payment.deposit_on),
+    ExportColumn(
+        "Cleared",
+        CellType.DATE,
+        lambda row: row.payment.clearing.cleared_on if row.payment.is_cleared else None,
+    ),
+    ExportColumn(
+        "Bounced",
+        CellType.DATE,
+        lambda row: row.payment.reversal.voided_on if row.payment.is_cancelled else None,
+    ),
+    ExportColumn("Amount", CellType.AMOUNT, lambda row: row.payment.amount),
 ]
 
 #: Rows are PendingConcessions.

@@ -14,6 +14,7 @@ from .views import (
     batch_enrollments,
     bulk_actions,
     charges,
+    cheques,
     collections,
     concessions,
     day_book,
@@ -253,6 +254,21 @@ urlpatterns = [
         requires("finance.add_payment")(student_picker.student_suggestions),
         {"purpose": "payment"},
         name="payment-suggestions",
+    ),
+    path(
+        "cheques/",
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_payment"])(cheques.cheque_list),
+        name="cheque-list",
+    ),
+    path(
+        "cheques/deposit/",
+        requires("finance.add_chequedeposit")(cheques.cheque_deposit),
+        name="cheque-deposit",
+    ),
+    path(
+        "cheques/clear/",
+        requires("finance.add_chequeclearing")(cheques.cheque_clear),
+        name="cheque-clear",
     ),
     path(
         "collections/",

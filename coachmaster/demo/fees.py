@@ -11,7 +11,7 @@ from finance.services.fee_plans import save_plan
 from finance.services.installments import build_charges
 
 from .academy import CHUNK, DAY, EnrollmentPlan, StudentPlan
-from .receipts import create_payments
+from .receipts import BOUNCED, create_payments
 
 #: How fees are paid, with weights.
 PACES = {
@@ -32,6 +32,7 @@ MISTAKES = [
     "Amount typed wrongly",
     "UPI payment did not arrive",
     "Entered twice",
+    BOUNCED,
 ]
 
 

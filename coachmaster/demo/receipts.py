@@ -24,6 +24,8 @@ from .academy import CHUNK, DAY
 #: Payment modes, with weights.
 MODES = {Mode.UPI: 50, Mode.CASH: 22, Mode.BANK_TRANSFER: 12, Mode.CARD: 11, Mode.CHEQUE: 5}
 BANKS = ["HDFC", "SBIN", "ICIC", "UTIB", "MAHB"]
+#: Why a receipt is cancelled as a bounced cheque.
+BOUNCED = "Funds insufficient"
 #: Days from the receipt of a cheque until it is taken to the bank, and until the bank answers.
 TO_DEPOSIT, TO_CLEAR = DAY, 4 * DAY
 
@@ -78,7 +80,8 @@ def _status(charges, paid, day):
 
 def _payment(academy, receipt, status, numbering, references):
     series = numbering.next(receipt.day)
-    mode, reference = _mode(academy.rng, references)
+    modes = {Mode.CHEQUE: 1} if receipt.cancel_reason == BOUNCED else MODES
+    mode, reference = _mode(academy.rng, references, modes)
     after = status.after(receipt.amount, is_cleared=mode != Mode.CHEQUE)
     profile = receipt.student.profile
     return Payment(
@@ -107,8 +110,8 @@ def _payment(academy, receipt, status, numbering, references):
     )
 
 
-def _mode(rng, references):
-    mode = rng.choices(list(MODES), MODES.values())[0]
+def _mode(rng, references, modes):
+    mode = rng.choices(list(modes), modes.values())[0]
     while mode != Mode.CASH:
         number = rng.randrange(10**11, 10**12)
         reference = {
@@ -161,15 +164,15 @@ def _write(academy, receipts):
 
 def _reversal(academy, receipt):
     """Cancel a receipt after minutes, or let its cheque bounce after days."""
-    after, kind, reason = datetime.timedelta(minutes=8), Reversal.Kind.VOID, receipt.cancel_reason
-    if receipt.payment.mode == Mode.CHEQUE and receipt.at + TO_CLEAR <= academy.now:
-        after, kind, reason = TO_CLEAR, Reversal.Kind.BOUNCED, "Funds insufficient"
+    has_bounced = receipt.cancel_reason == BOUNCED
+    after = TO_CLEAR if has_bounced else datetime.timedelta(minutes=8)
+    day = min(receipt.day + after, academy.today)
     return Reversal(
         payment=receipt.payment,
-        kind=kind,
-        voided_on=(day := receipt.day + after),
+        kind=Reversal.Kind.BOUNCED if has_bounced else Reversal.Kind.VOID,
+        voided_on=day,
         booked_on=day,
-        reason=reason,
+        reason=receipt.cancel_reason,
         voided_by=academy.owner,
-        voided_at=receipt.at + after,
+        voided_at=min(receipt.at + after, academy.now),
     )

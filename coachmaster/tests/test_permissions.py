@@ -147,6 +147,9 @@ GET  finance:statement             login  200   403     403      200     404    
 GET  finance:batch-statements      login  200   403     403      403     403      403
 GET  finance:statement-pdf         login  200   403     403      200     404      403
 GET  finance:dues                  login  200   403     403      403     403      403
+GET  finance:cheque-list           login  200   403     403      403     403      403
+GET  finance:cheque-deposit        login  302   403     403      403     403      403
+GET  finance:cheque-clear          login  302   403     403      403     403      403
 GET  finance:collections           login  200   403     403      403     403      403
 GET  finance:day-book              login  200   403     403      403     403      403
 GET  finance:day-close             login  200   403     403      403     403      403

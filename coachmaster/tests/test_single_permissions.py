@@ -94,6 +94,8 @@ attendance.view_sheet            attendance:batch-attendance, attendance:day, at
 finance.add_charge               finance:batch-charge, finance:late-fees-post,
                                  finance:student-charge
 finance.add_concession           finance:concession-ask, finance:late-fee-waive
+finance.add_chequeclearing       finance:cheque-clear
+finance.add_chequedeposit        finance:cheque-deposit
 finance.add_dayclose             finance:day-close
 finance.add_feeplan              finance:plan-create
 finance.add_feereminder          finance:remind, finance:remind-by-mail
@@ -114,8 +116,9 @@ finance.view_bulkaction          finance:bulk-action, finance:bulk-action-list
 finance.view_concession          finance:concession-list
 finance.view_dayclose            finance:collections, finance:day-book, finance:day-close-detail
 finance.view_latefeerule         finance:late-fee-rules
-finance.view_payment             finance:batch-statements, finance:payment-list, finance:receipt,
-                                 finance:receipt-pdf, finance:receipt-printed, finance:statement,
+finance.view_payment             finance:batch-statements, finance:cheque-list,
+                                 finance:payment-list, finance:receipt, finance:receipt-pdf,
+                                 finance:receipt-printed, finance:statement,
                                  finance:statement-pdf, finance:student-fees,
                                  finance:student-payments, GET /students/{student_id}/fee-status,
                                  GET /students/{student_id}/payments

@@ -44,6 +44,7 @@ class ReceiptData:
     dues_after: str = ""
     batch: str = ""
     reference: str = ""
+    clearing: str = ""
     received_by: str = ""
     note: str = ""
     tax: Tax | None = None

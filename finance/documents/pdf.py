@@ -93,7 +93,7 @@ def receipt_context(data: ReceiptData, paper: str) -> dict[str, Any]:
             ("Received from", data.student),
             ("Admission number", data.admission_number),
             ("Batch", data.batch),
-            ("Mode", " · ".join(filter(None, [data.mode, data.reference]))),
+            ("Mode", " · ".join(filter(None, [data.mode, data.reference, data.clearing]))),
             ("Place of supply", tax and tax.place_label),
         ),
         "lines": [(label, display(amount)) for label, amount in data.lines],
@@ -117,11 +117,12 @@ def balance_label(balance: Decimal, dues: str = "") -> str:
 
     ``dues`` says when it is due.
     """
+    dues = f" ({dues})" if dues else ""
     if balance > 0:
-        return f"Balance after this payment: {display(balance)}" + (f" ({dues})" if dues else "")
+        return f"Balance after this payment: {display(balance)}{dues}"
     if balance < 0:
-        return f"Advance after this payment: {display(-balance)}"
-    return "No dues after this payment."
+        return f"Advance after this payment: {display(-balance)}{dues}"
+    return f"No dues after this payment{dues}."
 
 
 def statement_context(data: StatementData) -> dict[str, Any]:

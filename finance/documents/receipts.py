@@ -41,6 +41,15 @@ def reference_label(payment):
     return payment.reference
 
 
+def clearing_note(payment):
+    """Return what the bank did with the cheque of a valid receipt; "" for other payments."""
+    if payment.mode != Mode.CHEQUE or payment.is_cancelled:
+        return ""
+    if not payment.is_cleared:
+        return "Subject to clearing"
+    return f"Cleared on {format_date(payment.counted_on)}"
+
+
 def cancellation_note(payment):
     """Return when and why a receipt was cancelled; an empty string if it is valid."""
     if not payment.is_cancelled:
@@ -79,6 +88,7 @@ def receipt_data(payment, *, is_duplicate=False):
         dues_after=payment.dues_after,
         batch=f"{batch.name}, {batch.course.name}" if batch else "",
         reference=reference_label(payment),
+        clearing=clearing_note(payment),
         received_by=payment.received_by.full_name if payment.received_by else "",
         note=payment.notes,
         tax=included_tax(payment),
@@ -87,6 +97,10 @@ def receipt_data(payment, *, is_duplicate=False):
         cancelled=cancellation_note(payment),
         refunds=[refund_note(refund) for refund in refunds_of(payment)],
     )
+
+
+def _subject_to_clearing(payment):
+    return "" if payment.is_cleared else " by cheque, subject to clearing"
 
 
 def receipt_whatsapp_link(payment, institute):
@@ -98,7 +112,7 @@ def receipt_whatsapp_link(payment, institute):
         return ""
     text = (
         f"{institute.name} received {display(payment.amount)} from {payment.student} "
-        f"on {format_date(payment.paid_on)}. Receipt {payment}. "
+        f"on {format_date(payment.paid_on)}{_subject_to_clearing(payment)}. Receipt {payment}. "
         f"{balance_label(payment.balance_after, payment.dues_after).rstrip('.')}. "
         f"Check it at {check_url(payment)}"
     )

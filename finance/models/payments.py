@@ -230,11 +230,23 @@ class Payment(models.Model):
         return self.mode != Mode.CHEQUE or hasattr(self, "clearing")
 
     @property
+    def is_refundable(self):
+        """Whether there is something to refund, for a row of `with_refunded`."""
+        return not self.is_cancelled and self.is_cleared and self.refunded < self.amount
+
+    @property
     def counted_on(self):
         """The day from which it counts as paid, or None."""
         if self.mode != Mode.CHEQUE:
             return self.paid_on
         return self.clearing.cleared_on if self.is_cleared else None
+
+    @property
+    def status_label(self):
+        """“Cancelled”, “Bounced” or “Not cleared”; "" if it counts."""
+        if self.is_cancelled:
+            return self.reversal.label
+        return "" if self.is_cleared else "Not cleared"
 
     @property
     def settled_lines(self):

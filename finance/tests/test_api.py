@@ -22,7 +22,7 @@ from finance.forms.payments import PaymentForm
 from finance.models import Payment
 from finance.services import cancellations, refunds
 
-from .factories import enrolled, paid
+from .factories import cleared, enrolled, paid
 from .test_races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,7 @@ def payment_json(payment, **changes):
         "receipt_number": payment.receipt_number,
         "reference": payment.reference,
         "voided": payment.is_cancelled,
+        "cleared": payment.is_cleared,
         **changes,
     }
 
@@ -166,6 +167,42 @@ def test_payment_is_cash_of_today_by_default(desk, owing):
         "cash",
         timezone.localdate().isoformat(),
     )
+
+
+def test_cheque_is_recorded_and_counts_once_it_has_cleared(desk, owing):
+    body = {
+        "student_id": owing.pk,
+        "amount": 5000,
+        "payment_mode": "cheque",
+        "reference": "000123",
+        "cheque_date": timezone.localdate().isoformat(),
+    }
+    status, data = desk("POST", "/payments", body, idempotency_key=KEY)
+
+    cheque = Payment.objects.get()
+    assert (status, data) == (201, payment_json(cheque, cleared=False, payment_mode="cheque"))
+    assert desk("POST", "/payments", body, idempotency_key=KEY) == (200, data)
+    fees = desk.get(f"/students/{owing.pk}/fee-status")
+    assert (fees["total_paid"], fees["balance"], fees["uncleared"]) == (0, 12000, 5000)
+    assert fees["dues"] == "₹12,000 overdue since 1 Jun · ₹5,000 by cheque, not cleared"
+    listed = desk.get(f"/students/{owing.pk}/payments")
+    assert (listed["payments"], listed["total_paid"]) == ([data], 0)
+
+    cleared(cheque)
+
+    listed = desk.get(f"/students/{owing.pk}/payments")
+    assert (listed["payments"][0]["cleared"], listed["total_paid"]) == (True, 5000)
+    assert desk("POST", "/payments", body, idempotency_key=KEY) == (200, {**data, "cleared": True})
+
+
+def test_cheque_has_the_date_of_its_payment_by_default(desk, owing):
+    desk(
+        "POST",
+        "/payments",
+        {"student_id": owing.pk, "amount": 5, "payment_mode": "cheque", "reference": "9"},
+    )
+
+    assert Payment.objects.get().cheque_on == timezone.localdate()
 
 
 def test_same_key_returns_the_same_payment(desk, owing):
@@ -322,7 +359,8 @@ def test_amount_above_dues_is_accepted_only_as_advance(desk, owing):
             "bank_transfer",
             "Enter the reference of the Bank transfer payment, as the bank shows it.",
         ),
-        ("payment_mode", "cheque", "Choose 'cash', 'card', 'upi' or 'bank_transfer'."),
+        ("payment_mode", "cheque", "Enter the number of the cheque."),
+        ("payment_mode", "gold", "Choose 'cash', 'card', 'upi', 'bank_transfer' or 'cheque'."),
         ("student_id", None, "Send a whole number."),
         ("student_id", True, "Send a whole number."),
         ("advance", "no", "Send true or false."),
@@ -339,7 +377,7 @@ def test_invalid_payment_is_refused_and_uses_no_number(admin, owing, field, valu
         idempotency_key=KEY,
     )
 
-    if field == "payment_mode" and value != "cheque":
+    if field == "payment_mode" and value != "gold":
         assert got == wrong(reference=sentence)
     else:
         assert got == wrong(**{field: sentence})
@@ -428,6 +466,7 @@ def fee_status(**changes):
         "concessions": 0,
         "total_paid": 0,
         "balance": 12000,
+        "uncleared": 0,
         "status": "overdue",
         "part_paid": False,
         "overdue": 12000,

@@ -1,13 +1,19 @@
 import datetime
+import io
 from decimal import Decimal
 
+import pypdf
 import pytest
 import time_machine
+from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
+from accounts.tests.factories import user_with
 from finance import checks
+from finance.documents import receipts
 from finance.ledger import fee_status
 from finance.models import Account, Charge, ChequeClearing, ChequeDeposit, LateFeeRule
 from finance.reports.collections import CollectionsReport
@@ -302,3 +308,187 @@ def test_verify_finds_wrong_cheques(clock, cheque, admin):
         f"Student {cheque.student_id}: cheques of ₹1.00 are cached as not cleared, "
         "the rows say ₹0.00.",
     ]
+
+
+# Pages --------------------------------------------------------------------------------------------
+
+LIST, DEPOSIT, CLEAR = (reverse(f"finance:cheque-{name}") for name in ("list", "deposit", "clear"))
+
+
+def receipts_in(client, state, **query):
+    page = client.get(LIST, {"state": state, **query})
+    return [row.payment.receipt_number for row in page.context["page"]]
+
+
+def texts_of(response):
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def test_cheques_are_listed_by_deposit_date(clock, cheque, client_of, admin):
+    post_dated = by_cheque(cheque.student, admin, "500.00", cheque_on=day(20))
+    earlier = by_cheque(cheque.student, admin, "400.00", cheque_on=day(1))
+    clock(3)
+    client = client_of(admin)
+
+    assert receipts_in(client, "") == [str(cheque), str(earlier), str(post_dated)]
+    page = client.get(LIST).content.decode()
+    assert "Post-dated" in page and "from 20 Nov 2026" in page
+    assert "₹10,900.00" in page
+    deposit_cheques(payments=[cheque.pk, earlier.pk], on=day(3), by=admin)
+    assert receipts_in(client, "to-deposit") == [str(post_dated)]
+    assert receipts_in(client, "deposited") == [str(cheque), str(earlier)]
+    cleared(cheque)
+    bounce_cheque(payment=earlier, bounced_on=day(3), reason="No funds", by=admin)
+    cancel_receipt(payment=post_dated, reason="Wrong student", by=admin)
+    assert [receipts_in(client, state) for state in ("to-deposit", "deposited")] == [[], []]
+    assert receipts_in(client, "cleared") == [str(cheque)]
+    assert receipts_in(client, "bounced") == [str(earlier)]
+    assert "No funds" in client.get(LIST, {"state": "bounced"}).content.decode()
+    assert receipts_in(client, "cleared", q="no such") == []
+    assert receipts_in(client, "cleared", q=cheque.reference) == [str(cheque)]
+    file = b"".join(client.get(LIST, {"state": "cleared", "as": "csv"})).decode()
+    assert f"{cheque}," in file and "2026-11-03" in file
+
+
+def test_an_empty_list_says_what_to_do_next(client_of, admin):
+    client = client_of(admin)
+
+    for state in ("to-deposit", "deposited", "cleared", "bounced"):
+        assert client.get(LIST, {"state": state}).status_code == 200
+    assert "No cheques to deposit" in client.get(LIST, {"state": "gold"}).content.decode()
+
+
+def test_ticked_cheques_are_deposited_and_cleared_together(clock, cheque, client_of, admin):
+    second = by_cheque(cheque.student, admin, "500.00")
+    clock(4)
+    client, keys = client_of(admin), [cheque.pk, second.pk]
+
+    page = client.get(DEPOSIT, {"cheque": keys, "state": "to-deposit"})
+    assert page.context["total"] == Decimal("10500.00")
+    assert "Mark 2 cheques of ₹10,500 as deposited" in page.content.decode()
+    assert not ChequeDeposit.objects.exists()
+    done = client.post(f"{DEPOSIT}?state=to-deposit", {"cheque": keys, "on": "2026-11-03"})
+    assert (done.status_code, done.url) == (302, f"{LIST}?state=to-deposit")
+    assert texts_of(done) == ["2 cheques of ₹10,500.00 deposited on 3 Nov 2026."]
+    assert set(ChequeDeposit.objects.values_list("deposited_on", flat=True)) == {day(3)}
+
+    done = client.post(CLEAR, {"cheque": keys, "on": "2026-11-04"})
+
+    assert texts_of(done)[-1] == "2 cheques of ₹10,500.00 cleared on 4 Nov 2026."
+    assert account_of(cheque) == amounts("19500.00", "0")
+    clearing = ChequeClearing.objects.get(payment=cheque)
+    assert (clearing.cleared_on, clearing.cleared_by) == (day(4), admin)
+    again = client.post(CLEAR, {"cheque": keys, "on": "2026-11-04"})
+    assert "cannot be cleared any more" in texts_of(again)[-1]
+    assert list(checks.find_problems()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"on": ""}, "This field is required"),
+        ({"on": "2026-12-31"}, "Choose today or an earlier day"),
+        ({"on": "31/02/2026"}, "Enter a date that exists"),
+        ({"on": "2026-11-01"}, "can be dated 2 Nov 2026 at the earliest"),
+    ],
+)
+@pytest.mark.parametrize("address", [DEPOSIT, CLEAR])
+def test_wrong_day_is_refused_with_a_message(cheque, client_of, admin, address, typed, sentence):
+    page = client_of(admin).post(address, {"cheque": [cheque.pk], **typed})
+
+    assert sentence in " ".join(page.context["form"].errors["on"])
+    assert not ChequeDeposit.objects.exists() and not ChequeClearing.objects.exists()
+
+
+@pytest.mark.parametrize("address", [DEPOSIT, CLEAR])
+def test_nothing_or_something_else_selected_leads_back_to_the_list(
+    clock, cheque, client_of, admin, address
+):
+    client, cash = client_of(admin), paid(student=cheque.student, amount="1.00")
+
+    for keys in ([], [cash.pk], ["x"], [cheque.pk, 10**30]):
+        assert client.get(address, {"cheque": keys}).url == LIST
+        assert client.post(address, {"cheque": keys, "on": "2026-11-02"}).url == LIST
+    assert account_of(cheque)[1] == Decimal("10000.00")
+
+
+def test_clerk_without_the_whole_institute_clears_cheques_of_own_students_only(
+    clock, cheque, client_of
+):
+    clerk = user_with("finance.add_chequeclearing", "finance.add_chequedeposit")
+    client = client_of(clerk)
+
+    for address in (DEPOSIT, CLEAR):
+        done = client.post(address, {"cheque": [cheque.pk], "on": "2026-11-02"})
+        assert done.url == reverse("dashboards:dashboard")
+    assert not ChequeClearing.objects.exists() and not ChequeDeposit.objects.exists()
+
+
+def test_receipt_is_marked_until_the_cheque_has_cleared(clock, cheque, client_of, admin):
+    client = client_of(admin)
+
+    def page():
+        return client.get(cheque.get_absolute_url()).content.decode()
+
+    check = receipts.check_url(cheque)
+    assert "Subject to clearing" in page()
+    assert f'href="{CLEAR}?cheque={cheque.pk}"' in page()
+    assert reverse("finance:refund-create", args=[cheque.pk]) not in page()
+    assert "Subject to clearing" in client.get(check).content.decode()
+    refund = client.get(reverse("finance:refund-create", args=[cheque.pk]))
+    assert texts_of(refund) == [
+        f"Receipt {cheque} was paid by a cheque that has not cleared, so it cannot be refunded."
+    ]
+    cleared(cheque)
+    assert "Cleared on 2 Nov 2026" in page() and "Subject to clearing" not in page()
+    assert "Genuine" in client.get(check).content.decode()
+    assert reverse("finance:refund-create", args=[cheque.pk]) in page()
+
+
+def test_pages_show_the_cheque_beside_the_dues(clock, cheque, client_of, admin):
+    client, student = client_of(admin), cheque.student
+    beside = "₹10,000 by cheque, not cleared"
+
+    for name in ("finance:student-fees", "dashboards:student-page", "finance:statement"):
+        page = client.get(reverse(name, args=[student.pk])).content.decode()
+        assert "by cheque, not cleared" in page.lower().replace("\n", " "), name
+    assert beside in client.get(reverse("finance:dues")).content.decode()
+    payments = client.get(reverse("finance:student-payments", args=[student.pk])).content.decode()
+    assert "Not cleared" in payments and "₹10,000.00 by cheque, not cleared" in payments
+    form = client.get(reverse("finance:payment-create"), {"student": student.pk})
+    assert form.context["form"].initial["amount"] == Decimal("20000.00")
+    pdf = client.get(reverse("finance:receipt-pdf", args=[cheque.pk])).content
+    text = pypdf.PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    text = " ".join(text.split())
+    assert "Subject to clearing" in text and "by cheque, not cleared" in text
+
+
+@pytest.mark.parametrize("state", ["to-deposit", "deposited", "cleared", "bounced"])
+def test_list_needs_the_same_queries_for_many_cheques(
+    clock, cheque, client_of, admin, queries_of, state
+):
+    def one_in_state():
+        payment = by_cheque(cheque.student, admin, "10.00")
+        if state != "to-deposit":
+            deposit_cheques(payments=[payment.pk], on=day(2), by=admin)
+        if state == "cleared":
+            cleared(payment)
+        if state == "bounced":
+            bounce_cheque(payment=payment, bounced_on=day(2), reason="No funds", by=admin)
+
+    client = client_of(admin)
+    one_in_state()
+    client.get(LIST, {"state": state})
+    few = queries_of(lambda: client.get(LIST, {"state": state}))
+    for _ in range(6):
+        one_in_state()
+
+    assert queries_of(lambda: client.get(LIST, {"state": state})) == few
+
+
+def test_clearing_needs_the_same_queries_for_many_cheques(clock, cheque, admin, queries_of):
+    cheques = [by_cheque(cheque.student, admin, "10.00") for _ in range(9)]
+    few = queries_of(lambda: cleared(cheques[0]))
+
+    keys = [payment.pk for payment in cheques[1:]]
+    assert queries_of(lambda: clear_cheques(payments=keys, on=day(2), by=admin)) == few

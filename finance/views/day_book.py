@@ -40,7 +40,9 @@ def day_book(request):
             "modes": Mode.labels,
             "payments": paginate(
                 request,
-                book.payments().select_related("student__user", "received_by", "reversal"),
+                book.payments().select_related(
+                    "student__user", "received_by", "reversal", "clearing"
+                ),
                 {"receipt": ["pk"]},
                 default="receipt",
                 total=total.receipts,

@@ -14,7 +14,7 @@ from finance.documents.receipts import refunds_of
 from finance.exports import PAYMENTS
 from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, ReceiptCancelForm
 from finance.forms.student_picker import StudentPickerForm
-from finance.ledger import amount_paid, fee_status
+from finance.ledger import fee_status, received_from
 from finance.models import DayTotal, Mode, Payment, Refund
 from finance.services.cancellations import bounce_cheque, cancel_receipt
 from finance.services.payments import ReceivedMoney, record_payment
@@ -35,17 +35,15 @@ def payment_create(request):
         except ValidationError as refusal:
             form.refuse(refusal)
         else:
-            messages.success(
-                request,
-                f"Payment of {display(payment.amount)} from {student} recorded. Receipt {payment}.",
-            )
+            messages.success(request, _payment_message(payment, student))
             return redirect(payment)
     today = timezone.localdate()
     fees = fee_status(student, today)
     enrollments = Enrollment.objects.visible_to(request.user)
     if not form.is_bound:
+        expected = fees.if_cleared
         form.initial |= {
-            "amount": fees.due_now or (fees.next_due.unpaid if fees.next_due else None),
+            "amount": expected.due_now or (expected.next_due and expected.next_due.unpaid),
             "mode": "cash",
             "paid_on": today,
         }
@@ -59,6 +57,11 @@ def payment_create(request):
             "enrollment": enrollments.filter(student=student).latest_first().first(),
         },
     )
+
+
+def _payment_message(payment, student):
+    message = f"Payment of {display(payment.amount)} from {student} recorded. Receipt {payment}."
+    return message if payment.is_cleared else f"{message} It counts once the cheque has cleared."
 
 
 def _get_payment(request, pk):
@@ -192,6 +195,7 @@ def _list_total(filters, payments):
 
 def student_payments(request, pk):
     student = student_or_404(request.user, pk)
+    received = received_from(student.pk, timezone.localdate())
     return list_page(
         request,
         Payment.objects.filter(student=student).for_list(),
@@ -203,6 +207,7 @@ def student_payments(request, pk):
         context=lambda: {
             "student": student,
             "refunds": Refund.objects.filter(student=student).select_related("payment"),
-            "total_paid": amount_paid(student.pk, timezone.localdate()),
+            "total_paid": received.paid,
+            "uncleared": received.uncleared,
         },
     )

@@ -34,6 +34,7 @@ def receipt(request, pk):
             "tax": receipts.included_tax(payment),
             "sac": SAC,
             "reference": receipts.reference_label(payment),
+            "clearing": receipts.clearing_note(payment),
             "refunds": receipts.refunds_of(payment),
             "whatsapp": receipts.receipt_whatsapp_link(payment, institute),
             "code": code,
@@ -67,8 +68,8 @@ def receipt_printed(request, pk):
 def receipt_check(request, token):
     """Show whether a receipt is genuine, and nothing that is not printed on it."""
     throttling.count_tries((CHECK_LIMIT, throttling.client_address(request)))
-    payments = Payment.objects.select_related("student__user", "reversal").with_refunded()
-    payment = payments.filter(pk=verification.payment_id_from_token(token)).first()
+    payments = Payment.objects.select_related("student__user", "reversal", "clearing")
+    payment = payments.with_refunded().filter(pk=verification.payment_id_from_token(token)).first()
     first_name = payment.student.user.full_name.partition(" ")[0] if payment else ""
     return render(
         request,

@@ -39,7 +39,8 @@ def refund_due_list(request):
 
 def refund_create(request, pk):
     payments = Payment.objects.visible_to(request.user).with_refunded()
-    payment = get_object_or_404(payments.select_related("student__user", "reversal"), pk=pk)
+    payments = payments.select_related("student__user", "reversal", "clearing")
+    payment = get_object_or_404(payments, pk=pk)
     left = payment.amount - payment.refunded
     balance = Account.objects.filter(pk=payment.student_id).values_list("balance", flat=True)
     advance = max(-(balance.first() or ZERO), ZERO)
@@ -56,8 +57,7 @@ def refund_create(request, pk):
         if refund := _refund(request, payment, form):
             messages.success(request, _refund_message(payment, refund, advance))
             return redirect(refund)
-    elif not form.is_bound and (payment.is_cancelled or left <= ZERO):
-        reason = "is cancelled" if payment.is_cancelled else "is fully refunded"
+    elif not form.is_bound and (reason := _reason_not_refundable(payment, left)):
         messages.error(request, f"Receipt {payment} {reason}.")
         return redirect(payment)
     return form_page(
@@ -70,6 +70,14 @@ def refund_create(request, pk):
         back_label=f"Receipt {payment}",
         context={"payment": payment, "left": left, "advance": advance},
     )
+
+
+def _reason_not_refundable(payment, left):
+    if payment.is_cancelled:
+        return "is cancelled"
+    if not payment.is_cleared:
+        return "was paid by a cheque that has not cleared, so it cannot be refunded"
+    return "is fully refunded" if left <= ZERO else ""
 
 
 def _refundable(left, advance):
