@@ -63,8 +63,12 @@ class TransferTerms:
     """
 
     stays: Decimal
+    #: More was due before the transfer than the new fee, so nothing of the old fee stays.
+    replaces_all: bool
     cancelled: list[ChargeLine]
     conceded: Decimal
+    #: Concessions that end, since they exceed the new fee.
+    lapsed: Decimal
     to_pay: Decimal
     rows: list
 
@@ -77,19 +81,21 @@ def transfer_terms(enrollment, agreed_fee, on):
     lines = tuition_lines(enrollment)
     cancelled = [line for line in lines if line.charge.due_on >= on]
     stays = sum((line.charge.amount for line in lines if line.charge.due_on < on), ZERO)
-    if stays > agreed_fee:
-        # More was due than the new fee, so the new fee replaces the old one completely.
+    replaces_all = stays > agreed_fee
+    if replaces_all:
         cancelled, stays = lines, ZERO
     to_post = agreed_fee - stays
-    conceded = sum((line.conceded for line in cancelled), ZERO)
+    conceded, lapsed = sum((line.conceded for line in cancelled), ZERO), ZERO
     if conceded >= to_post:
-        conceded = ZERO  # concessions above the whole new fee lapse
+        conceded, lapsed = ZERO, conceded
     to_pay = to_post - conceded
     rows = _rows_on_old_dates(cancelled, to_pay) or [(on, to_pay)]
     return TransferTerms(
         stays=stays,
+        replaces_all=replaces_all,
         cancelled=cancelled,
         conceded=conceded,
+        lapsed=lapsed,
         to_pay=to_pay,
         rows=rows if to_pay > ZERO else [],
     )

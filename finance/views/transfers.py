@@ -30,6 +30,8 @@ def enrollment_transfer(request, enrollment):
     table = InstallmentTable(request.POST or None)
     is_valid = form.is_valid()
     terms = propose_transfer(form, enrollment, first_day)
+    dues = enrollment_dues(enrollment, today)
+    after = terms and _dues_after(dues, terms.settlement)
     if table.action == "split" and terms:
         table.split(terms.settlement.to_pay, terms.starts_on, terms.key)
     elif (
@@ -42,12 +44,11 @@ def enrollment_transfer(request, enrollment):
         messages.success(
             request,
             f"{enrollment.student} transferred from {enrollment.batch} to {new.batch} "
-            f"for {display(new.agreed_fee)}.",
+            f"for {display(new.agreed_fee)}. {_balance_label(after)}",
         )
         return redirect(new)
     if terms:
         update_table(table, terms)
-    dues = enrollment_dues(enrollment, today)
     return enrollment_form_page(
         request,
         form,
@@ -59,7 +60,7 @@ def enrollment_transfer(request, enrollment):
             "table": table,
             "terms": terms,
             "dues": dues,
-            "after": terms and _dues_after(dues, terms.settlement),
+            "after": after,
         },
     )
 
@@ -81,6 +82,12 @@ def _transfer(request, enrollment, form, table):
     except ValidationError as refusal:
         form.refuse(refusal, ended_on="enrolled_on")
         return None
+
+
+def _balance_label(dues):
+    if dues.advance:
+        return f"Advance: {display(dues.advance)}."
+    return f"Balance to pay: {display(dues.balance)}." if dues.balance else "No dues."
 
 
 def _dues_after(dues, settlement):
