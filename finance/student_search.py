@@ -31,6 +31,12 @@ class Hit:
     reason: str
     payment: Payment | None = None
 
+    @property
+    def other_phone(self):
+        """The phone number, to tell namesakes apart, if the reason does not name it."""
+        phone = display_phone(self.person.phone)
+        return "" if phone in self.reason else phone
+
 
 class StudentSearch:
     def __init__(self, user, text):
@@ -206,7 +212,7 @@ class StudentSearch:
     def _fields(self, person):
         profile = person.student_profile
         yield "name", person.full_name, ""
-        yield "admission number", profile.admission_number, profile.admission_number
+        yield "admission number", profile.admission_number, ""
         yield "phone", person.phone, display_phone(person.phone)
         yield "guardian", profile.guardian_name, profile.guardian_name
         phone = profile.guardian_phone
