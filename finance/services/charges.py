@@ -11,6 +11,11 @@ from finance.models import BulkActionKind, Charge, ChargeKind
 from .bulk_actions import undoes
 from .installments import cancel_charges, latest_due_date
 
+UNDO_PROMISE = (
+    "Undo cancels all of these charges. What was paid for them counts for other charges or as an "
+    "advance."
+)
+
 
 @transaction.atomic
 def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None):
@@ -105,7 +110,7 @@ def cancel_charge(*, charge, reason, by):
     return charge
 
 
-@undoes(BulkActionKind.CHARGE, permission="finance.change_charge")
+@undoes(BulkActionKind.CHARGE, permission="finance.change_charge", promise=UNDO_PROMISE)
 @transaction.atomic
 def undo_charges(action, *, by, reason):
     """Cancel the charges of ``action``. Those that were cancelled before stay as they are."""

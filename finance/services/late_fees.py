@@ -42,7 +42,7 @@ from finance.models import (
 )
 
 from .bulk_actions import digest_of, find_done, name_list, record_bulk_action, undoes
-from .charges import undo_charges
+from .charges import UNDO_PROMISE, undo_charges
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def prepared_late_fees(user):
     return PreparedLateFees.objects.first() if may_charge else None
 
 
-@undoes(BulkActionKind.LATE_FEES, permission="finance.change_charge")
+@undoes(BulkActionKind.LATE_FEES, permission="finance.change_charge", promise=UNDO_PROMISE)
 @transaction.atomic
 def undo_late_fees(action, *, by, reason):
     """Cancel late fees, which can be charged again. Later ones on the same installments must go

@@ -13,6 +13,7 @@ from coachmaster.core.text import plural
 from coachmaster.core.views import form_page
 from finance.forms.batch_charges import BatchChargeForm
 from finance.services.batch_charges import BatchCharge, charge_batch
+from finance.services.charges import UNDO_PROMISE
 
 from .bulk_actions import BulkRow, confirmation_page, rupees_of_button, show_result
 
@@ -73,7 +74,7 @@ def _confirmation(request, form, batch, charge):
     return confirmation_page(
         request,
         form,
-        [_describe(student, charge.amount) for student in students],
+        [_describe(student, charge, charge.amount) for student in students],
         title=f"{charge}: charge {batch}",
         lead=f"{display(charge.amount)} each, due on {format_date(charge.due_on)}. "
         "Nobody is charged before you confirm.",
@@ -81,15 +82,17 @@ def _confirmation(request, form, batch, charge):
         back=request.path,
         back_label=f"Charge students of {batch}",
         total=total,
-        left_out=[_describe(student, status="Already charged") for student in left_out],
+        promise=UNDO_PROMISE,
+        left_out=[_describe(student, charge, status="Already charged") for student in left_out],
     )
 
 
-def _describe(student, amount=None, status=""):
+def _describe(student, charge, amount=None, status=""):
     return BulkRow(
         label=student.user.full_name,
         url=reverse("finance:student-fees", args=[student.pk]),
-        detail=student.admission_number,
+        note=student.admission_number,
+        detail=str(charge),
         amount=amount,
         status=status,
     )

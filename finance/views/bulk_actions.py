@@ -10,6 +10,7 @@ from academics.models import Enrollment
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
+from coachmaster.core.text import plural
 from coachmaster.core.views import form_page, list_page
 from finance.exports import BULK_ACTIONS
 from finance.forms.bulk_actions import BulkActionFilter, UndoForm
@@ -25,6 +26,7 @@ class BulkRow:
 
     label: str
     url: str = ""
+    note: str = ""
     detail: str = ""
     amount: Decimal | None = None
     status: str = ""
@@ -48,6 +50,7 @@ def describes(model, *related):
 def describe_charge(charge):
     return BulkRow(
         label=charge.student.user.full_name,
+        note=charge.student.admission_number,
         url=reverse("finance:student-fees", args=[charge.student_id]),
         detail=str(charge),
         amount=charge.amount,
@@ -169,22 +172,31 @@ def confirmation_page(
     left_out=(),
     total=None,
     promise="",
+    noun="student",
+    template="finance/bulk_actions/confirm.html",
 ):
     """Show whom a bulk action is about to change, before the button that does it.
 
     ``form`` is a BulkConfirmationForm, ``rows`` and ``left_out`` are BulkRows; ``submit`` names
-    the action, as in “Charge 104 students ₹20,800”; ``promise`` says what undoing it does.
+    the action, as in “Charge 104 students ₹20,800”; ``promise`` says what undoing it does, and
+    ``noun`` what a row is.
     """
     return form_page(
         request,
         form,
         title=title,
-        template="finance/bulk_actions/confirm.html",
+        template=template,
         lead=lead,
         submit=submit,
         back=back,
         back_label=back_label,
-        context={"rows": rows, "left_out": left_out, "total": total, "promise": promise},
+        context={
+            "rows": rows,
+            "heading": plural(len(rows), noun),
+            "left_out": left_out,
+            "total": total,
+            "promise": promise,
+        },
     )
 
 

@@ -18,6 +18,7 @@ from finance.forms.bulk_actions import BulkConfirmationForm
 from finance.forms.late_fees import LateFeeRuleForm
 from finance.models import LateFeeRule
 from finance.services import late_fees
+from finance.services.charges import UNDO_PROMISE
 
 from .bulk_actions import BulkRow, confirmation_page, rupees_of_button, show_result
 
@@ -79,6 +80,9 @@ def late_fees_post(request):
         lead=_lead(fees),
         submit=f"Charge {students} {rupees_of_button(total)}",
         total=total,
+        noun="late fee",
+        promise=UNDO_PROMISE,
+        template="finance/late_fees/post.html",
         back=reverse("finance:dues"),
         back_label="Dues",
     )
@@ -111,7 +115,8 @@ def _describe_fee(fee, student):
     if fee.earlier:
         detail += f"; {display(fee.earlier)} charged before"
     return BulkRow(
-        label=f"{student.user.full_name}, {student.admission_number}",
+        label=student.user.full_name,
+        note=student.admission_number,
         url=reverse("finance:student-fees", args=[student.pk]),
         detail=detail,
         amount=fee.amount,
