@@ -126,6 +126,9 @@ class Sheet(MarkCounts):
 
 
 class MarkQuerySet(ScopedQuerySet):
+    #: Deleting marks recalculates the counts for each one, unless the caller does it for all.
+    updates_counts = True
+
     def owned_by(self, key):
         instructor = as_instructor(key)
         return self.filter(Q(student=key) | Q(sheet__batch__instructor__in=instructor))

@@ -91,7 +91,9 @@ def update_last_marked_on(days):
 
 
 @transaction.atomic
-def after_mark_deleted(sender, instance, **kwargs):
+def after_mark_deleted(sender, instance, origin=None, **kwargs):
+    if not getattr(origin, "updates_counts", True):
+        return
     locked = Enrollment.objects.select_for_update(no_key=True).filter(pk=instance.enrollment_id)
     list(locked.values_list("pk"))
     update_presences([instance.enrollment_id])

@@ -429,6 +429,23 @@ def bulk_actions():
             yield f"{action} is undone, but not all of its charges are cancelled."
 
 
+def undone_actions():
+    """What an undone bulk action or import had made is cancelled."""
+    kinds = (BulkActionKind.ENROLL, BulkActionKind.IMPORT)
+    for action in BulkAction.objects.undone().filter(kind__in=kinds).order_by("pk"):
+        enrollments = action.rows_of(Enrollment)
+        tuition = Charge.objects.active().filter(
+            kind=ChargeKind.TUITION, enrollment__in=enrollments.values("pk")
+        )
+        for noun, rows in (
+            ("enrollments", enrollments.active()),
+            ("tuition charges", tuition),
+            ("payments", action.rows_of(Payment).filter(reversal=None)),
+        ):
+            if number := rows.count():
+                yield f"{action} is undone, but {number} {noun} are not cancelled."
+
+
 CHECKS = [
     receipt_numbers,
     reversals,
@@ -449,6 +466,7 @@ CHECKS = [
     refunds,
     late_fees,
     bulk_actions,
+    undone_actions,
 ]
 
 

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
+from django.db.models import F
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
@@ -168,7 +169,12 @@ def cancel_enrollments(enrollments, *, reason):
         enrollment.end_reason = reason[:200]
     if errors:
         raise ValidationError(errors)
-    bulk_update_with_history(cancelled, Enrollment, _ENDING, batch_size=500)
+    for chunk in in_chunks(cancelled):
+        # Faster than `bulk_update`, which names each row.
+        ended = {"status": EnrollmentStatus.DROPPED, "ended_on": F("enrolled_on")}
+        rows = Enrollment.objects.filter(pk__in=[enrollment.pk for enrollment in chunk])
+        rows.update(**ended, end_reason=reason[:200])
+        Enrollment.history.bulk_history_create(chunk, batch_size=500, update=True)
     return cancelled
 
 

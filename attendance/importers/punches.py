@@ -11,6 +11,7 @@ from academics.timetable import Timetable
 from accounts.importers.people import ADMISSION_NUMBER
 from accounts.importers.student_finder import StudentFinder
 from accounts.models import StudentProfile
+from attendance.models import Sheet
 from attendance.percentages import MarkStatus
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.check_in import current_class, status_at
@@ -63,6 +64,7 @@ class PunchImporter(Importer):
     """
 
     noun = ("mark", "marks")
+    model = Sheet
     label_columns = ("student", "at")
     columns = [
         ReferenceColumn(

@@ -66,6 +66,9 @@ class AttendanceImporter(Importer):
         ImportColumn("status", StatusField(), "attendance", "mark", "present", "attendance status"),
     ]
 
+    def created_records(self, result):
+        return {Sheet: result.records.get(Sheet, [])}  # without those that got marks only
+
     def look_up(self, rows, result):
         """Collect ``{(batch, date): array of line, student, status}``, to save memory."""
         students, batches = students_and_batches(rows, self.by)
@@ -108,7 +111,9 @@ class AttendanceImporter(Importer):
                 new.append((batch_id, held_on, marks))
             advance(len(numbers) // 3)
         if result.is_valid:
-            result.created_ids += create_sheets(new, by=self.by)
+            created = create_sheets(new, by=self.by)
+            result.created_ids += created
+            result.records.setdefault(Sheet, []).extend(created)
 
     def _changed_marks(self, batch, held_on, numbers, enrollments, result):
         """Return ``{student: (enrollment, status)}`` of the marks that a sheet changes."""

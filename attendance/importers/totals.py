@@ -39,6 +39,9 @@ class AttendanceTotalsImporter(Importer):
         ImportColumn("excused", _count(), "leave", "on leave", "e"),
     ]  # fmt: skip
 
+    def created_records(self, result):
+        return {EarlierAttendance: result.created_ids}
+
     def check(self, row):
         if "held" in row:
             absent = row["held"] - row["attended"] - row.get("excused", 0)

@@ -11,6 +11,7 @@ from accounts.importers.instructors import InstructorImporter
 from accounts.importers.people import PeopleImporter
 from accounts.importers.students import StudentImporter
 from attendance.importers.grid import AttendanceGridImporter
+from attendance.importers.punches import PunchImporter
 from attendance.importers.sheets import AttendanceImporter
 from attendance.importers.totals import AttendanceTotalsImporter
 from coachmaster.core.exports import CellType, ExportColumn
@@ -213,6 +214,14 @@ _KINDS = [
     ),
 ]  # fmt: skip
 KINDS = {kind.slug: kind for kind in _KINDS}
+
+
+_BY_IMPORTER = {kind.importer_class: kind for kind in _KINDS}
+_BY_IMPORTER[PunchImporter] = KINDS["attendance"]
+
+
+def kind_of(importer):
+    return _BY_IMPORTER[type(importer)]
 
 
 def kinds_for(user):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.roles import sees_whole_institute
 from coachmaster.core.fields import SingleLineField
 from coachmaster.core.importers import open_table
+from finance.models import BulkAction
 
 from .upload_limits import EXPIRES_AFTER, WORKBOOK_LIMITS
 
@@ -30,7 +31,7 @@ class ImportQuerySet(models.QuerySet):
         )
 
     def for_list(self):
-        return self.select_related("by").defer("content", "report", "created_ids")
+        return self.select_related("by", "action").defer("content", "report", "created_ids")
 
     def delete_expired(self):
         """Delete old files that were not imported. Return their number."""
@@ -62,6 +63,10 @@ class Import(models.Model):
     changed = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
     created_ids = models.JSONField(default=list)
+    #: None if no records were created.
+    action = models.OneToOneField(
+        BulkAction, models.PROTECT, null=True, related_name="import_file", editable=False
+    )
 
     objects = ImportQuerySet.as_manager()
 

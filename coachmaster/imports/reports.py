@@ -3,6 +3,7 @@ from typing import Any
 
 from accounts.roles import sees_whole_institute
 from coachmaster.core.importers.mapping import ColumnMapping
+from coachmaster.core.money import plain
 from coachmaster.core.querysets import ScopedQuerySet
 
 from .kinds import KINDS
@@ -34,6 +35,7 @@ def preview_report(upload, importer, table, result):
         "skipped": result.skipped,
         "notes": result.notes,
         "comparison": _comparison(result),
+        "amounts": _amounts(result),
         "problems": [
             {
                 "line": problem.line,
@@ -79,11 +81,16 @@ def applied_report(result):
     return {
         "notes": result.notes,
         "comparison": _comparison(result),
+        "amounts": _amounts(result),
         "changed_rows": [
             {"line": row.line, "label": row.label, "changes": row.changes, "key": row.key}
             for row in result.changed_rows
         ],
     }
+
+
+def _amounts(result):
+    return [(label, plain(amount)) for label, amount in result.amounts.items() if amount]
 
 
 def _comparison(result):

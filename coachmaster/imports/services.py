@@ -10,6 +10,7 @@ from coachmaster.core.money import grouped
 from .kinds import KINDS
 from .models import Import
 from .progress import Progress
+from .records import record_import
 from .reports import applied_report, preview_report, storable
 from .upload_limits import MOST_ROWS, MOST_WAITING
 
@@ -90,6 +91,8 @@ def apply(upload, progress=None):
     Raise `AlreadyDone` and `Unreadable`.
     """
 
+    importer = KINDS[upload.kind].importer_class()
+
     def mark_applied(result):
         applied = Import.objects.filter(pk=upload.pk, applied_at=None).update(
             applied_at=timezone.now(),
@@ -98,6 +101,7 @@ def apply(upload, progress=None):
             changed=result.changed,
             unchanged=result.unchanged,
             created_ids=result.created_ids,
+            action=record_import(importer, result, upload.file_name),
             skipped_lines=sorted(upload.skipped_lines),
             report=storable(applied_report(result)),
         )
@@ -107,7 +111,14 @@ def apply(upload, progress=None):
         log_event("file imported", upload=upload.pk, kind=upload.kind, **counts)
 
     with upload.table() as table, progress or Progress(upload.pk) as progress:
-        result = _run(upload, table, dry_run=False, before_commit=mark_applied, progress=progress)
+        result = _run(
+            upload,
+            table,
+            importer=importer,
+            dry_run=False,
+            before_commit=mark_applied,
+            progress=progress,
+        )
         if not result.is_valid:
             importer = importer_for(upload, table.header)
             upload.report = preview_report(upload, importer, table, result)
@@ -122,8 +133,8 @@ def importer_for(upload, header):
     return importer
 
 
-def _run(upload, table, **options):
-    importer = KINDS[upload.kind].importer_class()
+def _run(upload, table, *, importer=None, **options):
+    importer = importer or KINDS[upload.kind].importer_class()
     importer.by = upload.by
     return import_table(
         importer,

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -17,12 +19,15 @@ from coachmaster.core.importers import Unreadable
 from coachmaster.core.money import grouped
 from coachmaster.core.pagination import all_rows
 from coachmaster.core.views import list_page
+from finance.models import BulkAction
+from finance.services.bulk_actions import may_undo
 
 from . import reports, services
 from .forms import ColumnsForm, CorrectionForm, SheetChoiceForm, UploadForm
 from .kinds import KINDS, kinds_for
 from .models import Import
 from .progress import Progress
+from .undo import UNDO
 
 HISTORY_COLUMNS = [
     ExportColumn("File", CellType.TEXT, lambda upload: upload.file_name),
@@ -172,7 +177,7 @@ def import_columns(request, pk):
 
 
 def import_detail(request, pk):
-    uploads = Import.objects.select_related("by").defer("content")
+    uploads = Import.objects.select_related("by", "action").defer("content")
     upload = _permitted_upload(request, pk, uploads)
     if upload.applied_at:
         return _applied_page(request, upload)
@@ -198,8 +203,14 @@ def _applied_page(request, upload):
             "upload": upload,
             "kind": KINDS[upload.kind],
             "changed_rows": reports.changed_rows(upload, request.user, reports.SHOWN),
+            "may_undo": _may_undo(upload, request.user),
         },
     )
+
+
+def _may_undo(upload, user):
+    actions = BulkAction.objects.visible_to(user).active().filter(pk=upload.action_id)
+    return actions.exists() and may_undo(upload.action, user)
 
 
 def _preview_page(request, upload):
@@ -218,6 +229,8 @@ def _preview_page(request, upload):
             "unused": [column["name"][:40] for column in report["columns"] if not column["field"]],
             "rows": rows,
             "counted": kind.counted(rows),
+            "amounts": [(label, Decimal(amount)) for label, amount in report.get("amounts", [])],
+            "promise": UNDO[kind.slug].promise,
             "corrected": [
                 (line, field, text)
                 for line, cells in sorted(upload.corrections.items(), key=lambda item: int(item[0]))

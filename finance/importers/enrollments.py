@@ -10,6 +10,7 @@ from accounts.models import StudentProfile
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.form_fields import AmountField
 from coachmaster.core.importers import ImportColumn, Importer, ImportResult
+from finance.services.bulk_cancellations import without_cancelled
 from finance.services.bulk_enrollments import BulkEnrollment
 
 
@@ -102,6 +103,7 @@ class EnrollmentImporter(Importer):
             else:
                 new.append(enrollment)
                 result.add_created(row)
+                result.add_amount("Tuition", enrollment.agreed_fee)
         return new
 
     def _is_new(self, row, key, has_date, existing, lines, result):
@@ -118,10 +120,10 @@ class EnrollmentImporter(Importer):
 
 
 def _enrollment_days(student_ids):
-    """Return ``{(student, batch): {dates}}`` of all enrollments, ended ones too."""
+    """Return ``{(student, batch): {dates}}`` of all enrollments, ended ones too, but not undone."""
     found = collections.defaultdict(set)
     for chunk in in_chunks(student_ids):
-        enrollments = Enrollment.objects.filter(student__in=chunk).order_by()
+        enrollments = without_cancelled(Enrollment.objects.filter(student__in=chunk)).order_by()
         for student, batch, day in enrollments.values_list("student", "batch", "enrolled_on"):
             found[student, batch].add(day)
     return found

@@ -14,7 +14,14 @@ from coachmaster.core.importers import ImportColumn, Importer, normalised
 from coachmaster.core.money import display
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.core.text import folded
-from finance.models import LiveReference, Mode, Payment, live_reference, normalised_reference
+from finance.models import (
+    BulkActionRow,
+    LiveReference,
+    Mode,
+    Payment,
+    live_reference,
+    normalised_reference,
+)
 from finance.services.bulk_payments import BulkPayments
 from finance.services.payment_limits import check_limits, check_payment_date
 from finance.services.payments import ReceivedMoney, build_payment, check_proof
@@ -117,6 +124,7 @@ class PaymentImporter(Importer):
         for row in rows:
             row["number"] = bulk.reserve_number(row["paid_on"])
             result.add_created(row)
+            result.add_amount("Payments", row["amount"])
         rows.sort(key=lambda row: (row["student"], row["paid_on"], row.line))
         by_student = (
             list(payments)
@@ -190,8 +198,7 @@ class _NewPayments:
                 )
                 row["live_reference"] = live_reference(payment)
                 row["token"] = self._token(row)
-            payments = Payment.objects.filter(token__in=[row["token"] for row in chunk])
-            imported = {payment.token: payment for payment in payments}
+            imported = _imported_payments(chunk)
             references = LiveReference.objects.select_related("payment").in_bulk(
                 {row["live_reference"] for row in chunk}
             )
@@ -260,9 +267,34 @@ class _NewPayments:
             token = f"import-row:{row['student']}:{row['paid_on']}:{row['amount']}:{row['mode']}"
             self._same[token] += 1
             token = f"{token}:{self._same[token]}"
-        if len(token) <= 64:
-            return token
-        return f"import#{hashlib.sha256(token.encode()).hexdigest()[:57]}"
+        return _short(token)
+
+
+def _short(token):
+    if len(token) <= 64:
+        return token
+    return f"import#{hashlib.sha256(token.encode()).hexdigest()[:57]}"
+
+
+def _imported_payments(rows):
+    """Return ``{token: payment}`` of the rows imported before.
+
+    A payment whose import was undone keeps its token, so its row gets the next one.
+    """
+    imported, first_tokens = {}, {row.line: row["token"] for row in rows}
+    attempt = 1
+    while rows:
+        payments = Payment.objects.filter(token__in=[row["token"] for row in rows])
+        ids = [payment.pk for payment in payments]
+        undone = BulkActionRow.objects.undone(Payment).filter(object_id__in=ids)
+        undone = set(undone.values_list("object_id", flat=True)) if ids else set()
+        imported |= {payment.token: payment for payment in payments if payment.pk not in undone}
+        used = {payment.token for payment in payments if payment.pk in undone}
+        rows = [row for row in rows if row["token"] in used]
+        attempt += 1
+        for row in rows:
+            row["token"] = _short(f"{first_tokens[row.line]}~{attempt}")
+    return imported
 
 
 def _notes(row):

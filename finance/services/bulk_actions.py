@@ -16,6 +16,7 @@ from django.utils import timezone
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.logs import log_event
 from coachmaster.core.money import plain
+from coachmaster.core.querysets import ScopedQuerySet, restricted_id
 from finance.models import BulkAction, BulkActionRow
 
 #: More names than that are counted in a message.
@@ -100,12 +101,11 @@ def record_bulk_action(
     )
     action.full_clean(exclude=["by"])
     action.save(force_insert=True)
+    kinds = ContentType.objects.get_for_models(*{type(row) for row in rows})
     for chunk in in_chunks(rows):
         BulkActionRow.objects.bulk_create(
             BulkActionRow(
-                action=action,
-                content_type=ContentType.objects.get_for_model(row),
-                object_id=row.pk,
+                action_id=action.pk, content_type_id=kinds[type(row)].pk, object_id=row.pk
             )
             for row in chunk
         )
@@ -123,11 +123,22 @@ def undo_bulk_action(*, action, by, reason) -> BulkAction:
         raise ValidationError("This is already undone.")
     if action.kind not in _UNDOS:
         raise ValidationError("This kind of action cannot be undone.")
+    _check_visible(action, by)
     _UNDOS[action.kind].apply(action, by=by, reason=reason)
     action.undone_by, action.undone_at, action.undo_reason = by, timezone.now(), reason[:200]
     action.save(update_fields=["undone_by", "undone_at", "undo_reason"])
     log_event("bulk action undone", action=action.pk, kind=action.kind)
     return action
+
+
+def _check_visible(action, user):
+    """Raise ValidationError if there are rows that ``user`` may not see any more."""
+    if restricted_id(user) is None:
+        return
+    for pk in action.rows.order_by().values_list("content_type", flat=True).distinct():
+        rows = action.rows_of(ContentType.objects.get_for_id(pk).model_class())
+        if isinstance(rows, ScopedQuerySet) and rows.count() != rows.visible_to(user).count():
+            raise ValidationError("Some of the rows are not yours any more. Ask the office.")
 
 
 def name_list(names):

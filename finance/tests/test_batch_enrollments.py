@@ -262,6 +262,19 @@ def test_undo_is_refused_with_the_names_of_all_who_depend_on_it(admin):
     assert list(checks.find_problems()) == []
 
 
+def test_undo_page_shows_the_first_reasons_and_counts_the_others(desk, admin, batch):
+    students = [StudentFactory(user__full_name=f"Student {n:02}") for n in range(23)]
+    action = enroll(batch, students, admin)
+    for student in students:
+        paid(student=student, amount="1", by=admin)
+
+    page = desk.post(reverse("finance:bulk-action-undo", args=[action.pk]), {"reason": "Wrong"})
+
+    errors = page.context["form"].non_field_errors()
+    assert len(errors) == 21 and errors[0].startswith("Student 00 paid ₹1.00 since")
+    assert errors[-1] == "And 3 more."
+
+
 def test_undo_is_possible_again_once_the_receipt_is_cancelled(admin, batch, student):
     from finance.services.cancellations import cancel_receipt
 

@@ -15,7 +15,7 @@ from finance.ledger import fee_status
 from finance.models import BulkAction, Charge
 from finance.services import bulk_actions, charges
 
-from .factories import enrolled, paid
+from .factories import paid
 
 pytestmark = pytest.mark.django_db
 
@@ -122,16 +122,6 @@ def test_what_was_paid_for_an_undone_charge_is_an_advance(desk, admin):
     desk.post(undo_url(action), {"reason": "Wrong batch"})
 
     assert fee_status(student, timezone.localdate()).advance == 150
-
-
-def test_kind_without_undo_has_no_button(desk, admin):
-    enrollment = enrolled(fee="100.00")
-    action = bulk_actions.record_bulk_action(
-        kind="import", description="Students from rows.csv", rows=[enrollment], by=admin
-    )
-
-    assert undo_url(action) not in desk.get(action.get_absolute_url()).content.decode()
-    assert desk.get(undo_url(action)).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ from django.urls import reverse
 from academics.models import Enrollment
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import display
+from coachmaster.core.money import display, grouped
 from coachmaster.core.text import plural
 from coachmaster.core.views import form_page, list_page
 from finance.exports import BULK_ACTIONS
 from finance.forms.bulk_actions import BulkActionFilter, UndoForm
-from finance.models import BulkAction, Charge
+from finance.models import BulkAction, Charge, Payment
 from finance.services.bulk_actions import may_undo, undo_bulk_action, undo_promise
 
+#: Reasons shown why an action cannot be undone.
+MOST_MESSAGES = 20
 LIST_SORTS = {"time": ["at"], "rows": ["row_count"], "amount": ["amount"]}
 
 
@@ -67,6 +69,17 @@ def describe_enrollment(enrollment):
         detail=f"{enrollment.batch}, from {format_date(enrollment.enrolled_on)}",
         amount=enrollment.agreed_fee,
         status=enrollment.get_status_display() if is_ended else "",
+    )
+
+
+@describes(Payment, "student__user", "reversal")
+def describe_payment(payment):
+    return BulkRow(
+        label=payment.student.user.full_name,
+        url=payment.get_absolute_url(),
+        detail=f"{payment}, {format_date(payment.paid_on)}",
+        amount=payment.amount,
+        status="Cancelled" if payment.is_cancelled else "",
     )
 
 
@@ -143,7 +156,7 @@ def bulk_action_undo(request, pk):
         try:
             undo_bulk_action(action=action, by=request.user, reason=form.cleaned_data["reason"])
         except ValidationError as refusal:
-            add_errors(form, refusal)
+            add_errors(form, shortened(refusal))
         else:
             messages.success(request, f"“{action}” undone.")
             return redirect(action)
@@ -157,6 +170,14 @@ def bulk_action_undo(request, pk):
         back_label=str(action),
         context={"action": action, "promise": undo_promise(action)},
     )
+
+
+def shortened(refusal):
+    """Return a ValidationError with the first of many messages, and how many there are more."""
+    more = len(refusal.messages) - MOST_MESSAGES
+    if more <= 0 or hasattr(refusal, "error_dict"):
+        return refusal
+    return ValidationError([*refusal.messages[:MOST_MESSAGES], f"And {grouped(more)} more."])
 
 
 def confirmation_page(

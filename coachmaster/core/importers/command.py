@@ -15,6 +15,7 @@ from .importer import Importer, import_table
 from .limits import SeveralSheets, Unreadable
 from .reader import check_encoding, open_table
 from .results import error_sentences
+from .signals import imported_at_shell
 
 MOST_SHOWN = 100
 REFUSED, USAGE, INTERRUPTED = 1, 2, 130
@@ -79,6 +80,7 @@ class ImportCommand(BaseCommand):
         mapping = self._pairs("--map", options["map"], importer)
         defaults = self._defaults(options["default"], importer)
         self._check_usage(options["skip_line"], encoding)
+        name = Path(file).name
         bar = _ProgressBar() if sys.stderr.isatty() else None
         try:
             with _refusals(file), _less_garbage_collection():
@@ -90,11 +92,14 @@ class ImportCommand(BaseCommand):
                     skip=options["skip_line"],
                     dry_run=dry_run,
                     progress=bar,
+                    before_commit=lambda result: imported_at_shell.send(
+                        type(importer), importer=importer, result=result, file_name=name
+                    ),
                 )
         finally:
             if bar:
                 bar.close()
-        self._write_report(result, Path(file).name, dry_run)
+        self._write_report(result, name, dry_run)
 
     def _pairs(self, option, texts, importer):
         names = {normalised(column.name): column.name for column in importer.columns}

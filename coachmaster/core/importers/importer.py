@@ -54,6 +54,10 @@ class Importer:
     def look_up(self, rows, result):
         """Find the records that ``rows`` refer to, before other writers are locked out."""
 
+    def created_records(self, result):
+        """Return ``{model: keys}`` of all records that the import created."""
+        return result.records or {self.model: result.created_ids}
+
     def write(self, rows, result, advance):
         """Check all rows, and write them while ``result`` is valid.
 

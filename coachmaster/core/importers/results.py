@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 
 from coachmaster.core.dates import format_date
-from coachmaster.core.money import display
+from coachmaster.core.money import ZERO, display
 
 #: Rows listed one by one; further ones are only counted.
 MOST_LISTED = 10_000
@@ -67,6 +67,10 @@ class ImportResult:
     problems: list[ImportProblem] = field(default_factory=list)
     #: Keys of the created records, of the importer's `model`.
     created_ids: list[int] = field(default_factory=list)
+    #: ``{model: keys}`` of all created records, if they are not `created_ids`.
+    records: dict[type, list[int]] = field(default_factory=dict)
+    #: Rupees in the created records, by what they are.
+    amounts: dict[str, Decimal] = field(default_factory=dict)
     #: Of opening balances: totals of the file and of CoachMaster by batch.
     comparison: list = field(default_factory=list)
     created_rows: list[ImportedRow] = field(default_factory=list)
@@ -80,6 +84,9 @@ class ImportResult:
         self.created += 1
         if len(self.created_rows) < MOST_LISTED:
             self.created_rows.append(ImportedRow(row.line, []))
+
+    def add_amount(self, label, amount):
+        self.amounts[label] = self.amounts.get(label, ZERO) + amount
 
     def add_changed(self, row, changes, key):
         """Count a row that changes the record ``key``; ``changes`` come from `set_changes`."""

@@ -8,6 +8,7 @@ from django.db.models import Count, Sum
 from academics.models import Enrollment
 from coachmaster.core.money import ZERO, display, grouped
 from finance.models import Charge, ChargeKind, Concession, Payment, Refund
+from finance.services.bulk_cancellations import without_cancelled
 
 #: Columns that a row of totals may sum up, and their field of `BatchTotals`.
 TOTALS = {"agreed_fee": "fee", "concession": "concession", "paid": "paid"}
@@ -95,7 +96,8 @@ def _stored_totals(batch_ids):
         rows = rows.filter(**{f"{batch}__in": list(totals)}).order_by()
         return rows.values_list(batch).annotate(Sum("amount"))
 
-    students = Enrollment.objects.filter(batch__in=list(totals)).order_by().values_list("batch")
+    students = without_cancelled(Enrollment.objects.filter(batch__in=list(totals)))
+    students = students.order_by().values_list("batch")
     for pk, count in students.annotate(Count("student", distinct=True)):
         totals[pk].students = count
     tuition = Charge.objects.active().filter(kind=ChargeKind.TUITION)

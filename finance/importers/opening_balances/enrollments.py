@@ -10,6 +10,7 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display, split_in_proportion
 from finance.models import Charge, ChargeKind, Concession, ConcessionKind
 from finance.services.approval_limits import limits_of
+from finance.services.bulk_cancellations import without_cancelled
 from finance.services.bulk_enrollments import BulkEnrollment
 
 from .columns import installments_of
@@ -42,7 +43,8 @@ def save_enrollments(balances, result, *, by):
 def _existing_enrollments(student_ids):
     enrollments = {}
     for chunk in in_chunks(student_ids):
-        for enrollment in Enrollment.objects.filter(student__in=chunk).order_by("pk"):
+        found = without_cancelled(Enrollment.objects.filter(student__in=chunk))
+        for enrollment in found.order_by("pk"):
             enrollments[enrollment.student_id, enrollment.batch_id] = enrollment
     return enrollments
 
@@ -69,12 +71,15 @@ def _enroll(balances, bulk, result, *, by):
             result.add_errors(balance, error, "agreed_fee")
             continue
         balance.enrollment, balance.is_new = enrollment, True
+        result.add_amount("Tuition", enrollment.agreed_fee)
+        result.add_amount("Concessions", sum(shares, ZERO))
         created.append(enrollment)
         if any(shares):
             concessions.append((balance, shares))
     for chunk in in_chunks(created):
         bulk.write(chunk)
     result.created_ids += [enrollment.pk for enrollment in created]
+    result.records[Enrollment] = result.created_ids
     for chunk in in_chunks(concessions):
         _create_concessions(chunk, by)
 

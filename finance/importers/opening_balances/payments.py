@@ -78,9 +78,11 @@ def _write(due, bulk, result):
                 result.add_errors(balance, error, "paid")
             else:
                 payments.append(payment)
+                result.add_amount("Payments", amount)
                 statuses[balance.student.pk] = statuses[balance.student.pk].after(amount)
         if result.is_valid:
             bulk.write(payments)
+            result.records.setdefault(Payment, []).extend(payment.pk for payment in payments)
     if result.is_valid:
         bulk.finish()  # also the accounts of students without a payment
 

@@ -2,7 +2,7 @@ import collections
 
 from academics.models import Enrollment
 from accounts.importers.students import StudentImporter
-from accounts.models import StudentProfile
+from accounts.models import StudentProfile, User
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.importers import ImportResult, ImportRow
 from coachmaster.core.text import folded
@@ -34,6 +34,7 @@ def save_students(balances, result, *, by):
         importer.fallback_ids.setdefault(first_lines[line], student_id)
     importer.write([_student_row(row) for row in first.values()], found, lambda count: None)
     result.problems += found.problems
+    result.records[User] = found.created_ids
     ids = {line: student.pk for line, (student, _) in importer.saved.items()}
     students = {}
     for chunk in in_chunks(set(ids.values())):
