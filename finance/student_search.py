@@ -61,15 +61,17 @@ class StudentSearch:
         )
         return students.select_related("student_profile").annotate(rank=self._rank())
 
-    def exact_match(self, only=None):
-        """Return the only student whom the text names exactly, or None.
+    def exact_match(self):
+        """Return the only student with exactly this admission number, receipt or reference."""
+        if len(self._exact_ids) != 1:
+            return None
+        return User.objects.visible_to(self.user).filter(pk__in=self._exact_ids).first()
 
-        ``only`` is the student found if there is one only.
-        """
-        exact = self._exact_ids
-        if len(exact) == 1:
-            return self.found.filter(pk__in=exact).first()
-        return only if only and not exact and self._is_phone_or_name_of(only) else None
+    def is_exact(self, person):
+        """Return whether the text is the phone number or name of the only student found."""
+        phones = [person.phone, person.student_profile.guardian_phone]
+        is_phone = bool(self._phone) and self._phone in phones
+        return not self._exact_ids and (is_phone or folded(person.full_name) == folded(self.text))
 
     def hits(self, students):
         """Return a Hit of each student, with one query for their payments."""
@@ -101,11 +103,6 @@ class StudentSearch:
             default=3,
             output_field=IntegerField(),
         )
-
-    def _is_phone_or_name_of(self, person):
-        phones = [person.phone, person.student_profile.guardian_phone]
-        is_phone = self._phone and self._phone in phones
-        return bool(is_phone) or folded(person.full_name) == folded(self.text)
 
     # Receipts and references ----------------------------------------------------------------------
 

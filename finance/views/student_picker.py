@@ -38,9 +38,11 @@ def student_picker(request, picker, purpose):
     """Ask for the student; go on at once if the text names one exactly."""
     query = picker.value("q") or ""
     search = StudentSearch(request.user, query)
-    people = list(_best(search)[: MAX_MATCHES + 1])
-    if person := search.exact_match(only=people[0] if len(people) == 1 else None):
+    if person := search.exact_match():
         return redirect(_form_url(picker, purpose, person))
+    people = list(_best(search)[: MAX_MATCHES + 1])
+    if len(people) == 1 and search.is_exact(people[0]):
+        return redirect(_form_url(picker, purpose, people[0]))
     batch_id = picker.value("batch")
     batches = Batch.objects.visible_to(request.user)
     return render(

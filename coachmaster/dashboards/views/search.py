@@ -21,9 +21,11 @@ def search(request):
     rows = all_rows(request, search.found, SORTS, default="best")
     if file := requested_export(request, "students", STUDENT_COLUMNS, rows):
         return file
-    students = paginate(request, search.found, SORTS, default="best")
-    if student := search.exact_match(only=students[0] if students.total == 1 else None):
+    if student := search.exact_match():
         return redirect("dashboards:student-page", student.pk)
+    students = paginate(request, search.found, SORTS, default="best")
+    if students.total == 1 and search.is_exact(students[0]):
+        return redirect("dashboards:student-page", students[0].pk)
     return render(
         request,
         "dashboards/search/list.html",
