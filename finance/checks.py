@@ -1,11 +1,12 @@
 """Checks in plain Python, so that an error in the queries of the pages is found."""
 
+import hashlib
 from collections import Counter, defaultdict
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Count, F, Max, Q
 
-from academics.models import Batch, Enrollment, EnrollmentStatus
+from academics.models import Batch, Enrollment, EnrollmentStatus, Institute, Logo
 from coachmaster.core.dates import financial_year
 from coachmaster.core.money import ZERO, display
 
@@ -20,6 +21,7 @@ from .models import (
     Concession,
     DayClose,
     DayTotal,
+    Letterhead,
     LiveReference,
     Mode,
     Payment,
@@ -232,6 +234,20 @@ def taxes():
     for row in copies.annotate(number=Count("pk"), last=Max("copy")).exclude(number=F("last")):
         receipt, number, last = row["payment__receipt_number"], row["number"], row["last"]
         yield f"{receipt}: there are {number} prints, the last is copy {last}."
+
+
+def logos():
+    """Each logo that is printed is stored, unchanged."""
+    stored = {}
+    for pk, digest, png in Logo.objects.values_list("pk", "digest", "png").iterator(10):
+        stored[digest] = pk
+        if hashlib.sha256(png).hexdigest() != digest:
+            yield f"Logo {pk}: the picture is not the one that was stored."
+    heads = [(f"Letterhead {head.pk}", head.logo) for head in Letterhead.objects.exclude(logo="")]
+    heads += [("The institute", row.logo) for row in Institute.objects.exclude(logo="")]
+    for name, digest in heads:
+        if digest not in stored:
+            yield f"{name}: its logo is missing."
 
 
 def seats():
@@ -457,6 +473,7 @@ CHECKS = [
     references,
     settlements,
     taxes,
+    logos,
     seats,
     enrollments,
     tuition,

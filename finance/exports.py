@@ -109,3 +109,17 @@ BULK_ACTIONS = [
     ExportColumn("Undone by", CellType.TEXT, lambda action: action.undone_by),
     ExportColumn("Reason", CellType.TEXT, lambda action: action.undo_reason),
 ]
+
+DAY_CLOSES = [
+    ExportColumn("Day", CellType.DATE, lambda close: close.closed_on),
+    ExportColumn("Person", CellType.TEXT, lambda close: close.person.full_name),
+    ExportColumn("Opening cash", CellType.AMOUNT, lambda close: close.opening_cash),
+    ExportColumn("Cash of the day", CellType.AMOUNT, lambda close: close.system_cash),
+    ExportColumn("Taken to the bank", CellType.AMOUNT, lambda close: close.banked_cash),
+    ExportColumn("Expected cash", CellType.AMOUNT, lambda close: close.expected_cash),
+    ExportColumn("Counted cash", CellType.AMOUNT, lambda close: close.counted_cash),
+    ExportColumn("Difference", CellType.AMOUNT, lambda close: close.difference),
+    ExportColumn("Reason for opening cash", CellType.TEXT, lambda close: close.opening_note),
+    ExportColumn("Note", CellType.TEXT, lambda close: close.note),
+    ExportColumn("Closed by", CellType.TEXT, lambda close: str(close.closed_by or close.person)),
+]

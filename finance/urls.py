@@ -286,6 +286,11 @@ urlpatterns = [
         name="day-close",
     ),
     path(
+        "day-book/closes/",
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_dayclose"])(day_closes.day_close_list),
+        name="day-close-list",
+    ),
+    path(
         "day-book/closes/<int:pk>/",
         requires([SEE_WHOLE_INSTITUTE, "finance.view_dayclose"])(day_closes.day_close_detail),
         name="day-close-detail",

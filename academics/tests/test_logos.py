@@ -3,11 +3,15 @@ import struct
 import zlib
 
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from PIL import Image, PngImagePlugin
 
 from academics.models import Institute, Logo
+from finance import checks
+from finance.models import Letterhead
+from finance.tests.factories import paid
 
 pytestmark = pytest.mark.django_db
 PAGE = reverse("academics:logo-update")
@@ -156,3 +160,16 @@ def test_removed_logo_stays_stored_and_the_change_is_in_the_history(client_of, a
     )
     assert list(reasons[:2]) == [("Logo removed", admin.pk), ("Logo changed", admin.pk)]
     assert "Logo removed" in client.get(reverse("academics:institute")).content.decode()
+
+
+def test_verify_reports_a_logo_that_is_missing_or_changed(student):
+    Logo.objects.create(digest="0" * 64, png=b"png", width=1, height=1)
+    Institute.objects.update(logo="1" * 64)
+    cache.clear()
+    paid(student=student, amount="1.00")
+
+    assert list(checks.logos()) == [
+        f"Logo {Logo.objects.get().pk}: the picture is not the one that was stored.",
+        f"Letterhead {Letterhead.objects.get().pk}: its logo is missing.",
+        "The institute: its logo is missing.",
+    ]

@@ -47,6 +47,7 @@ def list_page(
     as_rows=None,
     total=None,
     ids_first=False,
+    is_printed=False,
     context=None,
 ):
     """Render the list as ``page``, or download ``export`` columns for `?as=csv` and `?as=xlsx`.
@@ -59,7 +60,13 @@ def list_page(
         if file := requested_export(request, filename, export, rows):
             return file
     page = paginate(
-        request, queryset, sorts, default=default_sort, total=total, ids_first=ids_first
+        request,
+        queryset,
+        sorts,
+        default=default_sort,
+        total=total,
+        ids_first=ids_first,
+        is_printed=is_printed,
     )
     if as_rows:
         page.object_list = as_rows(page.object_list)

@@ -54,6 +54,7 @@ LISTS = [
     "finance:refund-due-list",
     "finance:dues",
     "finance:day-book",
+    "finance:day-close-list",
     "finance:collections",
     "attendance:shortage",
     "attendance:missing",

@@ -153,6 +153,7 @@ GET  finance:cheque-clear          login  302   403     403      403     403    
 GET  finance:collections           login  200   403     403      403     403      403
 GET  finance:day-book              login  200   403     403      403     403      403
 GET  finance:day-close             login  200   403     403      403     403      403
+GET  finance:day-close-list        login  200   403     403      403     403      403
 GET  finance:day-close-detail      login  200   403     403      403     403      403
 POST finance:remind                login  302   403     403      403     403      403
 POST finance:remind-by-mail        login  302   403     403      403     403      403

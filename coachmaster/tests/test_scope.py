@@ -399,6 +399,7 @@ def test_dues_and_their_totals_are_those_of_own_students(clerk, halves, days, st
         "/dashboard/admin/",
         "/day-book/",
         "/day-book/close/",
+        "/day-book/closes/",
         "/institute/",
         "/late-fees/",
         "/late-fees/add/",

@@ -114,7 +114,8 @@ finance.change_receiptseries     finance:receipt-start
 finance.view_account             finance:dues
 finance.view_bulkaction          finance:bulk-action, finance:bulk-action-list
 finance.view_concession          finance:concession-list
-finance.view_dayclose            finance:collections, finance:day-book, finance:day-close-detail
+finance.view_dayclose            finance:collections, finance:day-book, finance:day-close-detail,
+                                 finance:day-close-list
 finance.view_latefeerule         finance:late-fee-rules
 finance.view_payment             finance:batch-statements, finance:cheque-list,
                                  finance:payment-list, finance:receipt, finance:receipt-pdf,

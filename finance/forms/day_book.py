@@ -24,6 +24,32 @@ class DayBookFilter(FilterForm):
         self.fields["person"].widget.choices = [("", "Everybody"), *people]
 
 
+class DayCloseFilter(FilterForm):
+    q = None
+    person = forms.TypedChoiceField(label="Person", coerce=int, empty_value=None)
+    first = DateFormField(label="From")
+    last = DateFormField(label="To")
+    shows = forms.ChoiceField(
+        label="Closes", choices=[("", "All"), ("difference", "With a difference")]
+    )
+
+    def __init__(self, data, *, closes):
+        super().__init__(data)
+        people = closes.order_by("person__full_name", "person").values_list(
+            "person", "person__full_name"
+        )
+        self.fields["person"].choices = [("", "Everybody"), *people.distinct()]
+
+    def apply(self, closes):
+        if person := self.value("person"):
+            closes = closes.filter(person=person)
+        if first := self.value("first"):
+            closes = closes.filter(closed_on__gte=first)
+        if last := self.value("last"):
+            closes = closes.filter(closed_on__lte=last)
+        return closes.with_difference() if self.value("shows") else closes
+
+
 class DayCloseForm(forms.Form):
     opening_cash = AmountField(label="Opening cash (₹)", allow_negative=True, required=False)
     opening_note = SingleLineFormField(

@@ -1,13 +1,30 @@
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
 from coachmaster.core.constraints import date_bounds
-from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
+from coachmaster.core.fields import ZERO_VALUE, BoundedDateField, MoneyField, SingleLineField
 from coachmaster.core.money import ZERO
-from coachmaster.core.querysets import owned_through
+from coachmaster.core.querysets import ScopedQuerySet
+
+_DIFFERENCE = F("counted_cash") + F("banked_cash") - F("opening_cash") - F("system_cash")
+
+
+class DayCloseQuerySet(ScopedQuerySet):
+    owner = "person"
+
+    def with_difference(self):
+        return self.exclude(counted_cash=F("opening_cash") + F("system_cash") - F("banked_cash"))
+
+    def totals(self):
+        """Return the cash taken to the bank and the sum of the differences, in rupees."""
+        return self.aggregate(
+            banked=Coalesce(Sum("banked_cash"), ZERO_VALUE),
+            difference=Coalesce(Sum(_DIFFERENCE), ZERO_VALUE),
+        )
 
 
 class DayClose(models.Model):
@@ -33,7 +50,7 @@ class DayClose(models.Model):
     )
     closed_at = models.DateTimeField(default=timezone.now)
 
-    objects = owned_through("person")
+    objects = DayCloseQuerySet.as_manager()
 
     class Meta:
         verbose_name = "day close"

@@ -1,3 +1,5 @@
+import csv
+import io
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,7 @@ from .factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
 CLOSE = reverse("finance:day-close")
+LIST = reverse("finance:day-close-list")
 DAY = timedelta(days=1)
 MONDAY = datetime(2026, 6, 1, 6, 30, tzinfo=UTC)
 
@@ -291,6 +294,73 @@ def test_page_of_a_closed_day_needs_the_same_queries_however_full(
         return queries_of(lambda: client.get(close.get_absolute_url()))
 
     assert queries_with(1, 0) == queries_with(5, 1)
+
+
+@pytest.fixture
+def closes(admin, clerk, student):
+    """Anita, Monday: ₹300 of ₹500 to the bank. Tuesday: ₹5 short. Bina, Monday: ₹60."""
+    with time_machine.travel(MONDAY, tick=False):
+        today = timezone.localdate()
+        paid(student=student, amount="500.00", by=admin)
+        paid(student=student, amount="60.00", by=clerk)
+        close_day(
+            person=admin, on=today, counted_cash=rupees("200.00"), banked_cash=rupees("300.00")
+        )
+        close_day(person=clerk, by=admin, on=today, counted_cash=rupees("60.00"))
+    with time_machine.travel(MONDAY + DAY, tick=False):
+        close_day(person=admin, on=today + DAY, counted_cash=rupees("195.00"), note="Five short")
+    return DayClose.objects.order_by("pk")
+
+
+def test_closes_are_listed_newest_first_with_totals(client_of, admin, closes):
+    context = client_of(admin).get(LIST).context
+
+    first, second, third = closes
+    assert list(context["page"]) == [third, second, first]
+    assert (context["banked"], context["difference"]) == (rupees("300.00"), rupees("-5.00"))
+
+
+@pytest.mark.parametrize(
+    "filters, expected",
+    [
+        ({"shows": "difference"}, [2]),
+        ({"first": "2026-06-02"}, [2]),
+        ({"last": "2026-06-01"}, [1, 0]),
+        ({"last": "yesterday", "person": "x"}, [2, 1, 0]),
+        ({"sort": "bank"}, [1, 2, 0]),
+    ],
+)
+def test_closes_are_filtered_and_sorted(client_of, admin, closes, filters, expected):
+    page = client_of(admin).get(LIST, filters).context["page"]
+
+    assert [list(closes).index(close) for close in page] == expected
+
+
+def test_closes_of_one_person(client_of, admin, clerk, closes):
+    page = client_of(admin).get(LIST, {"person": clerk.pk}).context["page"]
+
+    assert [close.person for close in page] == [clerk]
+
+
+def test_closes_are_exported(client_of, admin, closes):
+    answer = client_of(admin).get(LIST, {"as": "csv", "sort": "day"})
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+    assert [row["Person"] for row in rows] == ["Anita Rao", "Bina Desk", "Anita Rao"]
+    assert [row["Expected cash"] for row in rows] == ["200.00", "60.00", "200.00"]
+    assert [row["Difference"] for row in rows] == ["0.00", "0.00", "-5.00"]
+    assert [row["Closed by"] for row in rows] == ["Anita Rao"] * 3
+
+
+def test_list_of_closes_needs_the_same_queries_however_long(client_of, admin, closes, queries_of):
+    client = client_of(admin)
+    client.get(LIST)
+    few = queries_of(lambda: client.get(LIST))
+    for days in range(2, 20):
+        with time_machine.travel(MONDAY + days * DAY, tick=False):
+            close_day(person=admin, on=timezone.localdate(), counted_cash=rupees("195.00"))
+
+    assert queries_of(lambda: client.get(LIST)) == few
 
 
 @pytest.mark.parametrize(

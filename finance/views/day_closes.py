@@ -10,8 +10,9 @@ from coachmaster.core.dates import FIRST_DAY, format_date
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display, plain
-from coachmaster.core.views import form_page
-from finance.forms.day_book import DayBookFilter, DayCloseForm
+from coachmaster.core.views import form_page, list_page
+from finance.exports import DAY_CLOSES
+from finance.forms.day_book import DayBookFilter, DayCloseFilter, DayCloseForm
 from finance.models import DayClose, Mode
 from finance.reports.day_book import DayBook
 from finance.services import day_closes
@@ -87,6 +88,24 @@ def _cash_lines(total):
         "cancelled": total.cancelled[Mode.CASH],
         "refunded": total.refunded[Mode.CASH],
     }
+
+
+def day_close_list(request):
+    closes = DayClose.objects.visible_to(request.user)
+    filters = DayCloseFilter(request.GET, closes=closes)
+    closes = filters.apply(closes)
+    return list_page(
+        request,
+        closes.select_related("person", "closed_by"),
+        template="finance/day_book/closes.html",
+        filters=filters,
+        sorts={"day": ["closed_on", "person__full_name"], "bank": ["banked_cash"]},
+        default_sort="-day",
+        export=DAY_CLOSES,
+        filename="day-closes",
+        is_printed=True,
+        context=closes.totals,
+    )
 
 
 def day_close_detail(request, pk):

@@ -1,22 +1,26 @@
 import datetime
+import io
 from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
+from PIL import Image
 
 from academics.models import Batch, Course, Enrollment, EnrollmentStatus, Holiday, Institute
 from academics.services import class_changes
+from academics.services.logos import change_logo
 from academics.tests.factories import BatchFactory
 from academics.timetable import Timetable
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
+from coachmaster.core.images import Picture
 from coachmaster.core.tests.workbooks import xlsx
 from coachmaster.demo.institute import create_demo
 from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
-from finance.services import concessions, refunds
+from finance.services import concessions, day_closes, refunds
 from finance.services.fee_plans import save_plan
 from finance.tests.factories import enrolled, paid, post_late_fees
 from finance.verification import receipt_token
@@ -173,6 +177,29 @@ def of_the_fee_desk(made):
     yield "dashboards:admin-dashboard"
 
 
+def of_the_day_book(made):
+    """A closed day with a difference, an open one, and the logo on paper."""
+    owner, today = made["admin"], timezone.localdate()
+    file = io.BytesIO()
+    Image.new("RGB", (300, 100), (200, 0, 0)).save(file, "PNG")
+    yield "academics:logo-update"
+    change_logo(Picture(file.getvalue(), 300, 100))
+    yield "academics:logo-update"
+    student = enrolled(student=StudentFactory(admission_number="X-3"), by=owner).student
+    payment = paid(student=student, amount="500.00", by=owner)
+    yield "finance:receipt", payment.pk
+    yield "finance:day-close"
+    yield "finance:day-close-list"
+    close = day_closes.close_day(
+        person=owner, on=today, counted_cash=Decimal("1.00"), note="Counted in a hurry"
+    )
+    yield "finance:day-close", f"?on={today + datetime.timedelta(days=1)}"
+    yield "finance:day-book"
+    yield "finance:day-close-list"
+    yield "finance:day-close-detail", close.pk
+    yield "finance:collections"
+
+
 def of_imports(made):
     """Imports with problems, with several sheets, with columns to choose, and done."""
 
@@ -287,6 +314,7 @@ def addresses(pages):
     [
         ("admin", of_admins),
         ("admin", of_the_fee_desk),
+        ("admin", of_the_day_book),
         ("admin", of_imports),
         ("admin", of_everybody),
         ("instructor", of_instructors),
