@@ -37,7 +37,7 @@ def reference_messages(model, ids, *, apart_from=()):
             meta = other._meta
             noun = meta.verbose_name if number == 1 else meta.verbose_name_plural
             found.setdefault(pk, []).append(f"{grouped(number)} {noun}")
-    names = model._default_manager.in_bulk(list(found))
+    names = model._default_manager.select_related().in_bulk(list(found))
     return [f"{names[pk]}: {', '.join(counts)}." for pk, counts in sorted(found.items())]
 
 

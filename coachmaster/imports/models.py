@@ -14,6 +14,10 @@ from finance.models import BulkAction
 from .upload_limits import EXPIRES_AFTER, WORKBOOK_LIMITS
 
 
+def printable(name):
+    return "".join(c if c.isprintable() else " " for c in name)
+
+
 class ImportQuerySet(models.QuerySet):
     def waiting(self):
         return self.filter(applied_at=None, uploaded_at__gt=timezone.now() - EXPIRES_AFTER)

@@ -5,6 +5,7 @@ from finance.models import BulkActionKind
 from finance.services.bulk_actions import record_bulk_action, undoes
 
 from .kinds import KINDS, kind_of
+from .models import printable
 from .undo import UNDO
 
 
@@ -20,7 +21,7 @@ def record_import(importer, result, file_name):
     amounts = list(result.amounts.values())
     return record_bulk_action(
         kind=BulkActionKind.IMPORT,
-        description=f"{kind.counted(result.created)} imported from {file_name}",
+        description=f"{kind.counted(result.created)} imported from {printable(file_name)}",
         rows=[model(pk=pk) for model, ids in records.items() for pk in ids],
         amount=amounts[0] if len(amounts) == 1 else None,
         by=importer.by,

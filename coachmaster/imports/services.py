@@ -8,7 +8,7 @@ from coachmaster.core.logs import log_event
 from coachmaster.core.money import grouped
 
 from .kinds import KINDS
-from .models import Import
+from .models import Import, printable
 from .progress import Progress
 from .records import record_import
 from .reports import applied_report, preview_report, storable
@@ -38,7 +38,7 @@ def receive(*, kind, file, encoding, by):
         )
     upload = Import(
         kind=kind.slug,
-        file_name=_file_name(file.name),
+        file_name=printable(file.name)[-200:],
         content=file.read(),
         encoding=encoding,
         by=by,
@@ -49,10 +49,6 @@ def receive(*, kind, file, encoding, by):
         upload.report = {"sheets": error.sheets}
         upload.save()
     return upload
-
-
-def _file_name(name):
-    return "".join(c if c.isprintable() else " " for c in name)[-200:]
 
 
 def check(upload):

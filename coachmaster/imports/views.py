@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.views.confirmation import asks_again
+from attendance.models import EarlierAttendance, Sheet
 from coachmaster.core.exports import (
     CellType,
     ExportColumn,
@@ -21,6 +22,7 @@ from coachmaster.core.pagination import all_rows
 from coachmaster.core.views import list_page
 from finance.models import BulkAction
 from finance.services.bulk_actions import may_undo
+from finance.views.bulk_actions import BulkRow, describes
 
 from . import reports, services
 from .forms import ColumnsForm, CorrectionForm, SheetChoiceForm, UploadForm
@@ -59,6 +61,16 @@ CHANGE_COLUMNS = [
     ExportColumn("Page", CellType.TEXT, _record_url),
 ]
 _BY_KEY = {"key": ["pk"]}
+
+
+@describes(Sheet, "batch")
+def describe_sheet(sheet):
+    return BulkRow(label=str(sheet), url=sheet.get_absolute_url(), detail="Attendance sheet")
+
+
+@describes(EarlierAttendance, "enrollment__student__user", "enrollment__batch")
+def describe_totals(totals):
+    return BulkRow(label=str(totals), url=totals.enrollment.get_absolute_url())
 
 
 def _permitted_upload(request, pk, uploads):

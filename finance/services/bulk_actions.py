@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from coachmaster.core.chunks import in_chunks
@@ -113,11 +113,19 @@ def record_bulk_action(
     return action
 
 
-@transaction.atomic
 def undo_bulk_action(*, action, by, reason) -> BulkAction:
     """Undo ``action`` as a whole. Raise ValidationError, with names, if that is not possible."""
     if not reason:
         raise ValidationError({"reason": "Enter the reason for undoing it."})
+    try:
+        return _undo(action, by, reason)
+    except IntegrityError as error:
+        message = "Somebody used these rows just now, so nothing was undone. Try again."
+        raise ValidationError(message) from error
+
+
+@transaction.atomic
+def _undo(action, by, reason):
     action = BulkAction.objects.select_for_update(of=("self",)).get(pk=action.pk)
     if action.is_undone:
         raise ValidationError("This is already undone.")

@@ -196,6 +196,20 @@ def test_undo_restores_the_balances_and_frees_the_seats(admin, batch):
     assert list(checks.find_problems()) == []
 
 
+def test_verify_finds_an_undone_enrollment_that_is_not_cancelled(admin, batch, student):
+    action = enroll(batch, [student], admin)
+    undo(action, admin)
+    Charge.objects.update(cancelled_on=None, cancel_reason="", is_undone=False)
+    Enrollment.objects.update(status="active", ended_on=None)
+
+    found = list(checks.undone_actions())
+
+    assert found == [
+        "1 student enrolled in JEE is undone, but 1 enrollments are not cancelled.",
+        "1 student enrolled in JEE is undone, but 1 tuition charges are not cancelled.",
+    ]
+
+
 def test_undo_of_a_future_enrollment_ends_it_on_its_first_day(admin, batch, student):
     on = today() + 10 * DAY
     action = enroll_several(students=[student], batch=batch, enrolled_on=on, by=admin)

@@ -28,6 +28,7 @@ from finance.models import (
     ReceiptSeries,
 )
 from finance.services import charges, concessions, late_fees, refunds
+from finance.services.batch_completions import complete_batch
 from finance.services.batch_enrollments import enroll_several
 from finance.services.bulk_actions import undo_bulk_action
 from finance.services.bulk_payments import BulkPayments
@@ -179,6 +180,39 @@ def test_undo_and_payments_at_once_leave_right_balances(owner, five_late):
 
     assert not refused(results)
     assert Account.objects.filter(balance=Decimal("-40.00")).count() == 5
+    assert not list(checks.find_problems())
+
+
+def test_enrollments_are_undone_or_paid_but_not_both(owner):
+    batch, students = BatchFactory(course__total_fee=Decimal("1000.00")), []
+    students += StudentFactory.create_batch(5)
+    today = timezone.localdate()
+    action = enroll_several(students=students, batch=batch, enrolled_on=today, by=owner)
+
+    undone, *payments = at_once(
+        lambda: undo_bulk_action(action=action, by=owner, reason="Wrong batch"),
+        *[partial(paid, student=student, amount="40.00", by=owner) for student in students[:2]],
+    )
+
+    assert not refused(payments)
+    if refused([undone]):
+        assert batch.enrollments.active().count() == 5
+        assert Account.objects.filter(balance=Decimal("960.00")).count() >= 1
+    else:
+        assert not batch.enrollments.active().exists()
+        assert Account.objects.filter(balance=Decimal("-40.00")).count() == 2
+    assert not list(checks.find_problems())
+
+
+def test_batch_is_completed_again_or_undone_once_at_two_desks(owner):
+    batch = BatchFactory(course__total_fee=Decimal("1000.00"))
+    for _ in range(3):
+        enrolled(batch=batch)
+    action = complete_batch(batch=batch, last_day=timezone.localdate(), by=owner)
+
+    results = at_once(*[lambda: undo_bulk_action(action=action, by=owner, reason="Early")] * 3)
+
+    assert len(refused(results)) == 2 and batch.enrollments.active().count() == 3
     assert not list(checks.find_problems())
 
 

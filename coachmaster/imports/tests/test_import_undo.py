@@ -28,6 +28,7 @@ from finance.models import Account, BulkAction, Charge, DayTotal, LiveReference,
 from finance.services.bulk_actions import may_undo, undo_bulk_action
 from finance.services.refunds import refund_payment
 from finance.tests.factories import enrolled, paid
+from finance.tests.test_races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +170,62 @@ def test_import_at_a_shell_is_recorded_and_undone_too(file, admin):
     undo(action, admin)
 
     assert not StudentProfile.objects.exists() and problems() == []
+
+
+def test_name_of_a_file_at_a_shell_may_hold_anything(file):
+    run_import("import_students", file(STUDENTS, "a\n\x85b" + 120 * "ä" + ".csv"))
+
+    assert str(BulkAction.objects.get()).startswith("2 students imported from a bä")
+
+
+def test_page_of_the_action_needs_the_same_queries_for_many_sheets(client, imported, queries_of):
+    batch = DailyBatchFactory(name="JEE", starts_on=datetime.date(2026, 6, 1))
+    enrolled(student=StudentFactory(user__full_name="Asha"), batch=batch)
+
+    def queries(days):
+        rows = [f"2026-{day},JEE,Asha,P" for day in days]
+        action = imported("attendance", "\n".join(["Date,Batch,Student,Status", *rows]))
+        assert action.row_count == len(days)
+        return queries_of(lambda: client.get(action.get_absolute_url()))
+
+    queries(["06-01"])
+    assert queries(["06-02", "06-03"]) == queries([f"07-{day:02}" for day in range(1, 13)])
+
+
+def test_refusal_needs_the_same_queries_for_many_students(admin, imported, queries_of):
+    def queries(number, word):
+        names = [f"{word} {n}" for n in range(number)]
+        rows = [f"{name},{word}{n}@example.com" for n, name in enumerate(names)]
+        action = imported("students", "\n".join(["Name,Email", *rows]))
+        for name in names:
+            enrolled(student=StudentProfile.objects.get(user__full_name=name))
+        messages = []
+        count = queries_of(lambda: messages.extend(undo_errors(action, admin)))
+        assert len(messages) == number
+        return count
+
+    queries(1, "x")
+    assert queries(2, "few") == queries(12, "many")
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_students_are_enrolled_or_deleted_but_not_both(file, admin):
+    """On PostgreSQL the foreign key is checked at the end of the later transaction."""
+    run_import("import_students", file(STUDENTS))
+    action, batch = BulkAction.objects.get(), BatchFactory()
+    students = list(StudentProfile.objects.all())
+
+    undone, *_ = at_once(
+        lambda: undo(action, admin),
+        *[functools.partial(enrolled, student=student, batch=batch) for student in students],
+    )
+
+    if isinstance(undone, ValidationError):
+        assert StudentProfile.objects.count() == 2
+    else:
+        assert not StudentProfile.objects.exists() and not Enrollment.objects.exists()
+    assert problems() == []
 
 
 def test_dry_run_and_refused_file_record_nothing(file):
