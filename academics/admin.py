@@ -211,6 +211,12 @@ class EnrollmentAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
     def has_add_permission(self, request):
         return False
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, **kwargs)
+        if "drop_reason" in form.base_fields:
+            form.base_fields["drop_reason"].required = True
+        return form
+
     def get_readonly_fields(self, request, obj=None):
         is_dropped = obj and Enrollment.objects.dropped().filter(pk=obj.pk).exists()
         editable = {"end_reason", "drop_reason"} if is_dropped else {"end_reason"}

@@ -6,15 +6,10 @@ from coachmaster.core.forms import FilterForm
 
 from .batch_filters import batch_filter_choices
 
-#: Dropped before reasons were chosen from a list.
-NOT_RECORDED = "none"
-
 
 class DropFilter(FilterForm):
     course = forms.TypedChoiceField(coerce=int, empty_value=None)
-    reason = forms.ChoiceField(
-        choices=[("", "All reasons"), *DropReason.choices, (NOT_RECORDED, "Not recorded")]
-    )
+    reason = forms.ChoiceField(choices=[("", "All reasons"), *DropReason.choices])
 
     def __init__(self, data, *, user_id, **kwargs):
         super().__init__(data, **kwargs)
@@ -33,5 +28,5 @@ class DropFilter(FilterForm):
         if course := self.value("course"):
             dropped = dropped.filter(batch__course=course)
         if reason := self.value("reason"):
-            dropped = dropped.filter(drop_reason="" if reason == NOT_RECORDED else reason)
+            dropped = dropped.filter(drop_reason=reason)
         return dropped.search(self.value("q") or "")

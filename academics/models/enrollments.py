@@ -50,8 +50,7 @@ class EnrollmentQuerySet(ScopedQuerySet):
 
     def dropped(self):
         """Enrollments that ended early, without transfers and those that were undone."""
-        is_undone = Q(drop_reason="", ended_on=F("enrolled_on"))
-        return self.filter(~is_undone, status=EnrollmentStatus.DROPPED, transferred_to=None)
+        return self.filter(status=EnrollmentStatus.DROPPED).exclude(drop_reason="")
 
     def search(self, words):
         return self.filter(student__user__in=User.objects.search(words)) if words.strip() else self
@@ -77,7 +76,7 @@ class Enrollment(models.Model):
         max_length=10, choices=EnrollmentStatus.choices, default=EnrollmentStatus.ACTIVE
     )
     ended_on = BoundedDateField(null=True, blank=True)
-    #: Empty for a transfer, and if the student was dropped before reasons were chosen from a list.
+    #: Empty for a transfer, and for an enrollment that was undone.
     drop_reason = models.CharField(
         "reason for dropping", max_length=15, choices=DropReason.choices, blank=True
     )

@@ -1,5 +1,3 @@
-import datetime
-
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -13,7 +11,7 @@ from finance.services.enrollments import drop
 from finance.services.transfers import transfer
 from finance.tests.factories import enrolled
 
-from .factories import BatchFactory, CourseFactory, EnrollmentFactory, june
+from .factories import BatchFactory, CourseFactory, june
 
 pytestmark = pytest.mark.django_db
 PAGE = reverse("academics:drop-list")
@@ -89,16 +87,6 @@ def test_enrollments_that_were_undone_are_no_drops(client_of, admin):
     cancel_enrollments(Enrollment.objects.filter(pk=enrolled().pk), reason="Wrong batch")
 
     assert names(client_of(admin).get(PAGE)) == []
-
-
-def test_drops_without_a_reason_are_not_recorded(client_of, admin):
-    EnrollmentFactory(status="dropped", ended_on=datetime.date(2026, 7, 1), end_reason="Left")
-    dropped(admin, "fees")
-
-    page = client_of(admin).get(PAGE, {"reason": "none"})
-
-    assert counts(page) == {"Not recorded": "1"}
-    assert len(names(page)) == 1
 
 
 def test_report_is_exported_with_reason_and_note(client_of, admin):
@@ -189,3 +177,5 @@ def test_office_corrects_the_reason_of_a_drop_in_django_admin(client_of, admin):
 
     assert (left.drop_reason, left.end_reason) == ("health", "noted")
     assert (active.drop_reason, active.end_reason) == ("", "noted")
+    page = reverse("admin:academics_enrollment_change", args=[left.pk])
+    assert "This field is required." in client.post(page, {"drop_reason": ""}).content.decode()

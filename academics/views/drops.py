@@ -2,7 +2,7 @@ from django.db.models import Count
 from django.urls import reverse
 
 from academics.exports import DROP_COLUMNS
-from academics.forms.drops import NOT_RECORDED, DropFilter
+from academics.forms.drops import DropFilter
 from academics.models import DropReason, Enrollment
 from coachmaster.core import charts
 from coachmaster.core.money import grouped
@@ -17,6 +17,8 @@ def drop_list(request):
     """List the students who were dropped, with their reasons counted."""
     filters = DropFilter(request.GET, user_id=restricted_id(request.user))
     dropped = filters.apply(Enrollment.objects.visible_to(request.user).dropped())
+    by_reason = dropped.order_by().values_list("drop_reason").annotate(number=Count("pk"))
+    reasons = list(by_reason.order_by("-number", "drop_reason"))
     return list_page(
         request,
         dropped.select_related("student__user", "batch__course"),
@@ -30,24 +32,21 @@ def drop_list(request):
         default_sort="-left",
         export=DROP_COLUMNS,
         filename="dropped-students",
+        total=sum(number for _, number in reasons),
+        ids_first=True,
         context=lambda: {
-            "reasons": _reasons(request, dropped),
-            "courses": _courses(request, dropped),
+            "reasons": _reason_chart(request, reasons),
+            "courses": _course_chart(request, dropped),
         },
     )
 
 
-def _reasons(request, dropped):
-    labels = dict(DropReason.choices)
-    rows = dropped.order_by().values_list("drop_reason").annotate(number=Count("pk"))
-    bars = [
-        (labels.get(reason, "Not recorded"), number, "reason", reason or NOT_RECORDED)
-        for reason, number in rows.order_by("-number", "drop_reason")
-    ]
+def _reason_chart(request, reasons):
+    bars = [(DropReason(reason).label, number, "reason", reason) for reason, number in reasons]
     return _chart(request, "Reason", bars)
 
 
-def _courses(request, dropped):
+def _course_chart(request, dropped):
     rows = dropped.order_by().values_list("batch__course__name", "batch__course")
     rows = rows.annotate(number=Count("pk")).order_by("-number", "batch__course__name")
     bars = [(name, number, "course", course) for name, course, number in rows[:MAX_BARS]]

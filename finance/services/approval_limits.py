@@ -115,9 +115,12 @@ class Approvers:
     @cached_property
     def _former_people(self):
         since = timezone.now() - APPROVERS_LEFT
-        active = records_since(User, since).filter(is_active=True).values("id")
         members = records_since(Membership, since).filter(group__in=list(self.limits))
-        return set(members.filter(user__in=active).values_list("user", "group"))
+        pairs = set(members.values_list("user", "group"))
+        # Two queries, since a join of both histories would read those of all students.
+        people = records_since(User, since).filter(is_active=True, id__in={pk for pk, _ in pairs})
+        active = set(people.values_list("id", flat=True))
+        return {(pk, role) for pk, role in pairs if pk in active}
 
     def roles_for(self, total):
         """Return the roles, with active people, that may approve ``total``."""
