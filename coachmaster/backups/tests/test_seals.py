@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from academics.models import Course
+from academics.models import Course, Logo
 from academics.tests.factories import CourseFactory
 from accounts.models import StudentProfile, User
 from accounts.roles import ADMIN, INSTRUCTOR
@@ -21,6 +21,7 @@ from accounts.services.people import change_role, update_person
 from accounts.tests.factories import UserFactory
 from coachmaster.backups import other_databases
 from coachmaster.backups.sealed_tables import digest_of, sealed_table
+from coachmaster.core.images import Picture
 from finance.models import Charge, ChargeKind, Payment
 from finance.services.cancellations import cancel_receipt
 from finance.services.charges import cancel_charge, post_charges
@@ -56,6 +57,7 @@ def student():
 @pytest.fixture
 def books(student, admin):
     """One row at least in the main sealed tables."""
+    Logo.objects.store(Picture(b"\x89PNG\0\xff", 30, 10))
     payment = paid(student=student, amount="5000.00", by=admin)
     record_print(payment, by=admin)
     cancel_receipt(payment=paid(student=student, amount="7.00", by=admin), reason="No", by=admin)
@@ -206,7 +208,9 @@ def test_verify_names_a_changed_payment(sealed, verify, statement):
         ("finance_charge", "amount", "amount - 1"),
         ("finance_concession", "asked_by_id", "NULL"),
         ("finance_dayclose", "note", "'Nothing'"),
+        ("finance_dayclose", "banked_cash", "banked_cash + 1"),
         ("finance_letterhead", "gstin", "'33'"),
+        ("academics_logo", "width", "31"),
         ("finance_receiptprint", "printed_by_id", "NULL"),
         ("academics_historicalcourse", "total_fee", "1"),
         ("academics_historicalenrollment", "agreed_fee", "1"),

@@ -10,6 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnCredential
 
 from academics.models import Institute
+from academics.services.logos import change_logo
 from accounts.models import StudentProfile, User
 from accounts.roles import ADMIN
 from accounts.services import second_factors
@@ -17,6 +18,7 @@ from accounts.tests.factories import UserFactory
 from accounts.tests.second_factors import app_of, code_of, passkey_of
 from coachmaster.backups import other_databases, transfer
 from coachmaster.backups.tables import all_tables
+from coachmaster.core.images import Picture
 from coachmaster.imports.models import Import
 from finance import checks
 from finance.services.cancellations import cancel_receipt
@@ -52,8 +54,9 @@ TEXTS = [
 
 @pytest.fixture
 def institute(admin):
-    """Payments, a cancelled receipt, hostile text, a group and permissions of its own."""
+    """Payments, a cancelled receipt, a logo, hostile text, a group and permissions of its own."""
     Institute.objects.update(name="Sunrise Academy", upi_id="sunrise@upi")
+    change_logo(Picture(b"\x89PNG\0\xff", 30, 10))
     app_of(admin)
     passkey_of(admin, transports=["internal"])
     student = enrolled(fee="12000.50", by=admin).student
