@@ -25,8 +25,12 @@ class ShownRowsForm(BulkConfirmationForm):
         return self.is_bound and self.is_valid()
 
 
+class HiddenIdsField(forms.Field):
+    widget = hidden_widget = forms.MultipleHiddenInput
+
+
 class BatchEnrollConfirmationForm(ShownRowsForm):
-    students = forms.Field(widget=forms.MultipleHiddenInput)
+    students = HiddenIdsField()
     enrolled_on = forms.DateField(widget=forms.HiddenInput)
     plan = forms.Field(widget=forms.HiddenInput, required=False)
     despite_clash = forms.BooleanField(widget=forms.HiddenInput, required=False)
