@@ -210,6 +210,17 @@ def test_nobody_finds_by_what_they_may_not_see(client_of, instructor, asha):
         assert reasons(client, text) == {}, text
 
 
+def test_guardians_are_named_to_those_who_see_enrollments(client_of, admin, asha):
+    clerk = user_with("accounts.see_whole_institute", "finance.add_payment")
+    suggestions = reverse("finance:payment-suggestions")
+
+    for person, is_named in ((admin, True), (clerk, False)):
+        for text in ("suresh", "91234"):
+            found = client_of(person).get(suggestions, {"q": text}).content.decode()
+            assert "Asha Verma" in found
+            assert ("Kulkarni" in found or "91234 56789" in found) == is_named
+
+
 def test_role_without_people_does_not_search_by_email_anywhere(client_of, asha):
     clerk = user_with(
         "accounts.see_whole_institute", "academics.view_enrollment", "academics.view_batch",
