@@ -143,6 +143,18 @@ def test_earlier_concessions_on_the_enrollment_count_for_approving(clerk, accoun
         concessions.approve_concession(token=row.token, by=accountant)
 
 
+def test_approval_shows_all_concessions_on_the_enrollment(client_of, clerk, accountant):
+    student = enrolled(fee="12000.00").student
+    requested(student, clerk, "5000.00")
+    row = requested(student, clerk, "2000.01")
+
+    page = client_of(accountant).get(reverse("finance:concession-approve", args=[row.pk]))
+
+    text = page.content.decode()
+    assert "₹7,000.01" in text and "all concessions on the enrollment" in text
+    assert reverse("finance:concession-cancel", args=[row.pk]) not in text
+
+
 def test_own_request_is_approved_only_if_nobody_else_approves_that_much(
     client_of, accountant, admin
 ):

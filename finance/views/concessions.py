@@ -139,7 +139,10 @@ def concession_approve(request, pk):
         template="finance/concessions/approve.html",
         back=reverse("finance:concession-list"),
         back_label="Pending concessions",
-        context={"rows": rows},
+        context={
+            "rows": rows,
+            "pending": concessions.pending_concessions(rows[:1], request.user)[0],
+        },
     )
 
 
