@@ -219,6 +219,16 @@ def test_owner_closes_the_day_of_a_clerk(client_of, admin, clerk, student):
     assert "Bina Desk’s days up to" in again.content.decode()
 
 
+def test_form_of_a_closed_day_leads_to_the_day_book(client_of, admin):
+    today = timezone.localdate()
+    close_day(person=admin, on=today, counted_cash=rupees("0.00"))
+
+    for on in (today, today - DAY):
+        answer = client_of(admin).get(CLOSE, {"on": on}, follow=True)
+        assert answer.redirect_chain == [(f"{reverse('finance:day-book')}?on={on}", 302)]
+        assert "of Anita Rao is closed." in answer.content.decode()
+
+
 def test_nobody_closes_the_day_of_others_without_the_permission(client_of, admin, clerk, student):
     paid(student=student, amount="60.00", by=admin)
     group = Group.objects.get(name=ADMIN)

@@ -13,6 +13,7 @@ from coachmaster.core.money import display, plain
 from coachmaster.core.views import form_page, list_page
 from finance.exports import DAY_CLOSES
 from finance.forms.day_book import DayBookFilter, DayCloseFilter, DayCloseForm
+from finance.locks import closed_days
 from finance.models import DayClose, Mode
 from finance.reports.day_book import DayBook
 from finance.services import day_closes
@@ -24,17 +25,21 @@ def day_close(request):
     filters = DayBookFilter(request.GET, today=today)
     on = filters.value("on") or today
     person = _person(request.user, filters.value("person"))
-    cash = DayBook(on, person.pk).total
-    carried = day_closes.carried_cash(person)
-    available = carried + cash.net_of(Mode.CASH)
-    form = DayCloseForm(request.POST or None, carried=carried, available=available)
     back = f"{reverse('finance:day-book')}?on={on}"
+    closed = closed_days(person).first()
+    if request.method != "POST" and closed and closed >= on:
+        messages.info(request, f"{format_date(on)} of {person} is closed.")
+        return redirect(back)
+    drawer = _drawer(person, on)
+    form = DayCloseForm(
+        request.POST or None, carried=drawer["carried"], available=drawer["expected"]
+    )
     if form.is_valid():
         try:
             close = day_closes.close_day(person=person, on=on, by=request.user, **form.cleaned_data)
         except ValidationError as refusal:
             if isinstance(refusal, Conflict):
-                form.data = {**form.data.dict(), "seen_cash": plain(available)}
+                form.data = {**form.data.dict(), "seen_cash": plain(drawer["expected"])}
             add_errors(form, refusal)
         else:
             messages.success(request, _closed_message(close, request.user))
@@ -48,14 +53,7 @@ def day_close(request):
         submit="Close my day" if is_own else "Close the day",
         back=back,
         back_label="Day book",
-        context={
-            "on": on,
-            "person": person,
-            "is_own": is_own,
-            "carried": carried,
-            **_cash_lines(cash),
-            "expected": available,
-        },
+        context={"on": on, "person": person, "is_own": is_own, **drawer},
     )
 
 
@@ -80,6 +78,13 @@ def _closed_message(close, user):
     if close.difference:
         message += f", a difference of {display(close.difference)}"
     return f"{message}."
+
+
+def _drawer(person, on):
+    """Return the cash of ``person`` before it is counted, as parts of a page."""
+    total, carried = DayBook(on, person.pk).total, day_closes.carried_cash(person)
+    expected = carried + total.net_of(Mode.CASH)
+    return {"carried": carried, "expected": expected, **_cash_lines(total)}
 
 
 def _cash_lines(total):
