@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from academics.models import Enrollment
+from academics.models import Course, Enrollment
 from academics.tests.factories import DailyBatchFactory
 from accounts.tests.factories import PASSWORD, StudentFactory
 from attendance.models import Mark, Sheet
@@ -283,3 +283,67 @@ def test_import_shows_its_progress(browse, admin):
     expect(page.get_by_role("status")).to_contain_text("Importing 1 student: all rows, or none.")
     expect(page.get_by_role("progressbar")).to_be_visible()
     assert overflow(page) == page_problems(page) == []
+
+
+def undo_with_reason(page, reason):
+    page.get_by_role("link", name="Undo", exact=True).click()
+    page.get_by_label("Reason").fill(reason)
+    if page.get_by_label("Your password").count():
+        page.get_by_label("Your password").fill(PASSWORD)
+    assert overflow(page) == page_problems(page) == []
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_text("undone.")).to_be_visible()
+
+
+def test_several_students_enrolled_by_mistake_are_undone(browse, admin, batch):
+    for name in ("Asha Verma", "Ravi Iyer"):
+        StudentFactory(user__full_name=name)
+    page = browse(admin, phone=True)
+    page.goto(reverse("finance:batch-enroll", args=[batch.pk]))
+    page.get_by_role("checkbox", name="Asha Verma").check()
+    page.get_by_role("checkbox", name="Ravi Iyer").check()
+    page.get_by_role("button", name="Enroll students").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Enroll 2 students in JEE Morning")
+    assert overflow(page) == page_problems(page) == []
+    page.get_by_role("button", name=re.compile("^Enroll 2 students · ₹")).click()
+    expect(page).to_have_url(re.compile("/bulk-actions/"))
+    assert batch.enrollments.active().count() == 2
+
+    undo_with_reason(page, "Wrong batch")
+
+    assert not batch.enrollments.active().exists() and not Charge.objects.active().exists()
+
+
+def test_batch_completed_too_early_is_undone(browse, admin, batch):
+    enrolled(student=StudentFactory(user__full_name="Asha Verma"), batch=batch)
+    page = browse(admin)
+    page.goto(reverse("finance:batch-complete", args=[batch.pk]))
+    page.get_by_role("button", name="Show dues").click()
+    expect(page.get_by_text("unpaid fees of this batch, which stay due")).to_be_visible()
+    assert overflow(page) == page_problems(page) == []
+    page.get_by_role("button", name="Complete 1 student").click()
+    expect(page).to_have_url(re.compile("/bulk-actions/"))
+    assert not batch.enrollments.active().exists()
+
+    undo_with_reason(page, "Too early")
+
+    assert batch.enrollments.active().count() == 1
+
+
+def test_wrong_file_is_undone(browse, admin):
+    page = browse(admin)
+    page.goto("/imports/")
+    content = b"Course,Fee\nJEE,1000\nNEET,2000\n"
+    page.get_by_role("radio", name="Courses").check()
+    page.set_input_files(
+        "input[type=file]", {"name": "courses.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    page.get_by_role("button", name="Upload and check").click()
+    page.get_by_role("button", name="Import 2 courses").click()
+    expect(page.get_by_text("courses.csv imported: 2 courses created")).to_be_visible()
+    assert Course.objects.count() == 2
+
+    undo_with_reason(page, "Last year's fees")
+
+    assert not Course.objects.exists()
