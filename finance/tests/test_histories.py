@@ -31,6 +31,7 @@ from finance import checks
 from finance.ledger import fee_status
 from finance.models import (
     Account,
+    BulkAction,
     Charge,
     ChargeKind,
     Concession,
@@ -50,6 +51,8 @@ from finance.services import (
     transfers,
 )
 from finance.services import installments as installments_installments
+from finance.services.batch_charges import BatchCharge, charge_batch
+from finance.services.bulk_actions import undo_bulk_action
 from finance.services.enrollments import tuition_lines
 from finance.services.installments import split_evenly, unpaid_tuition
 from finance.services.payments import ReceivedMoney, record_payment
@@ -72,7 +75,7 @@ paise = strategies.integers(1, 700_000)
 
 
 class FeeDesk(RuleBasedStateMachine):
-    """Three students, two courses with two batches, a rule of late fees, and days that pass."""
+    """Three students, two courses with two batches, two rules of late fees, and days that pass."""
 
     @initialize()
     def open_the_desk(self):
@@ -94,6 +97,7 @@ class FeeDesk(RuleBasedStateMachine):
         LateFeeRule.objects.create(
             name="Late", kind="per_day", amount=Decimal("10.07"), cap=Decimal("99.99"), grace_days=3
         )
+        LateFeeRule.objects.create(name="Flat", kind="fixed", amount=Decimal("25"), grace_days=10)
         #: The expected payments less refunds, and the expected balances.
         self.paid = {student.pk: ZERO for student in self.students}
         #: The expected cheques that have not cleared.
@@ -368,7 +372,79 @@ class FeeDesk(RuleBasedStateMachine):
             self.owe(fee.student, fee.amount)
         assert post_late_fees(on=self.today, by=self.by) == []
 
+    @there_is("unpaid_late_fees")
+    @rule(which=which)
+    def waive_late_fee(self, which):
+        fee = self.one(self.unpaid_late_fees(), which)
+        unpaid = fee.open_now
+        rows = concessions.request_concession(
+            student=fee.student,
+            charges=[fee],
+            kind="late_fee",
+            reason="ill",
+            amount=unpaid,
+            by=self.by,
+        )
+        if not rows[0].is_waiting:
+            self.owe(fee.student, -unpaid)
+
+    @there_is("other_charges")
+    @rule(which=which)
+    def cancel_charge(self, which):
+        charge = self.one(self.other_charges(), which)
+        before = self.net_charges[charge.student_id]
+        charges.cancel_charge(charge=charge, reason="in error", by=self.by)
+        self.owe(charge.student, self.net_charges[charge.student_id] - before)
+
+    @rule(amount=paise, which=which)
+    def charge_a_batch(self, amount, which):
+        batch = self.one(self.batches, which)
+        students = [
+            enrollment.student for enrollment in self.active() if enrollment.batch_id == batch.pk
+        ]
+        if students:
+            charge = BatchCharge("exam", "Test", Decimal(amount).scaleb(-2), self.today, True)
+            action = charge_batch(
+                batch=batch,
+                students=students,
+                charge=charge,
+                token=secrets.token_urlsafe(24),
+                digest=charge.digest_of(students),
+                by=self.by,
+            )
+            assert action.amount == charge.amount * len(students)
+            for student in students:
+                self.owe(student, charge.amount)
+
+    @there_is("bulk_actions")
+    @rule(which=which)
+    def undo(self, which):
+        action = self.one(self.bulk_actions(), which)
+        fees, before = action.rows_of(Charge).active(), self.net_charges
+        later = Charge.objects.active().filter(
+            kind="late_fee",
+            late_for__in=fees.values("late_for"),
+            pk__gt=max(fees.values_list("pk", flat=True), default=0),
+        )
+        is_refused = not fees.exists() or later.exists()
+        try:
+            undo_bulk_action(action=action, reason="in error", by=self.by)
+        except ValidationError:
+            assert is_refused
+            return
+        for student in self.students:
+            self.owe(student, self.net_charges[student.pk] - before[student.pk])
+
     # Preconditions
+
+    def unpaid_late_fees(self):
+        return self.other_charges().filter(kind="late_fee", open_now__isnull=False)
+
+    def other_charges(self):
+        return Charge.objects.active().exclude(kind="tuition").order_by("pk")
+
+    def bulk_actions(self):
+        return BulkAction.objects.active().order_by("pk")
 
     def with_dues(self):
         return Account.objects.with_dues()
@@ -420,6 +496,22 @@ class FeeDesk(RuleBasedStateMachine):
             assert sum((line.unpaid for line in fees.lines), ZERO) == max(fees.balance, ZERO)
             assert all(ZERO <= line.paid <= line.net for line in fees.lines)
         assert Refund.objects.total() <= Payment.objects.counted().total()
+
+    @precondition(lambda self: hasattr(self, "owed"))
+    @invariant()
+    def late_fees_are_at_most_what_the_days_allow(self):
+        counted, last = {}, {}
+        fees = Charge.objects.filter(kind="late_fee").select_related("late_for", "late_rule")
+        waived = Concession.objects.filter(cancelled_on=None).exclude(approved_on=None)
+        for fee in fees:
+            key = fee.late_for, fee.late_rule
+            amount = waived.filter(charge=fee).total() if fee.is_undone else fee.amount
+            counted[key] = counted.get(key, ZERO) + amount
+            last[key] = max(last.get(key, fee.due_on), fee.due_on)
+        for (installment, rule_), amount in counted.items():
+            days = (last[installment, rule_] - installment.due_on).days - rule_.grace_days
+            most = rule_.amount * days if rule_.kind == "per_day" else rule_.amount
+            assert amount <= (min(most, rule_.cap) if rule_.cap else most)
 
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()
