@@ -1,11 +1,13 @@
 """Tuition in installments. A row is a pair of a due date and rupees."""
 
 import secrets
+from collections import defaultdict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date, months_later
 from coachmaster.core.money import ZERO, display, split, split_in_proportion
 from finance.balances import refresh_accounts
@@ -179,11 +181,20 @@ def _copy_concession(concession, charges, parts):
 def cancel_charges(charges, *, reason, by, is_undone=False):
     """Cancel ``charges`` today. The caller must lock and refresh the account."""
     today = timezone.localdate()
+    by_day = defaultdict(list)
     for charge in charges:
         # A charge cannot be cancelled before the day it is posted.
         charge.cancelled_on, charge.cancelled_by = max(today, charge.posted_on), by
         charge.cancel_reason, charge.open_now = reason[:200], None
         charge.is_undone = is_undone
-    Charge.objects.bulk_update(
-        charges, ["cancelled_on", "cancelled_by", "cancel_reason", "open_now", "is_undone"]
-    )
+        by_day[charge.cancelled_on].append(charge.pk)
+    # A `bulk_update` of 6,000 charges takes ten seconds longer.
+    for day, ids in by_day.items():
+        for keys in in_chunks(ids):
+            Charge.objects.filter(pk__in=keys).update(
+                cancelled_on=day,
+                cancelled_by=by,
+                cancel_reason=reason[:200],
+                open_now=None,
+                is_undone=is_undone,
+            )

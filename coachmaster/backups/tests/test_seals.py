@@ -23,6 +23,7 @@ from coachmaster.backups import other_databases
 from coachmaster.backups.sealed_tables import digest_of, sealed_table
 from coachmaster.core.images import Picture
 from finance.models import Charge, ChargeKind, Payment
+from finance.services.bulk_actions import record_bulk_action
 from finance.services.cancellations import cancel_receipt
 from finance.services.charges import cancel_charge, post_charges
 from finance.services.concessions import cancel_concession, request_concession
@@ -70,7 +71,10 @@ def books(student, admin):
         token=secrets.token_urlsafe(24),
         by=admin,
     )
-    material(student, admin)
+    books = material(student, admin)
+    record_bulk_action(
+        kind="charge", description="Books", rows=[books], amount=books.amount, by=admin
+    )
     concession(student, admin)
     close_day(
         person=admin, on=timezone.localdate(), counted_cash=Decimal("4990.00"), note="Counted twice"
@@ -209,6 +213,8 @@ def test_verify_names_a_changed_payment(sealed, verify, statement):
         ("finance_concession", "asked_by_id", "NULL"),
         ("finance_dayclose", "note", "'Nothing'"),
         ("finance_dayclose", "banked_cash", "banked_cash + 1"),
+        ("finance_bulkaction", "row_count", "row_count + 1"),
+        ("finance_bulkactionrow", "object_id", "object_id + 100"),
         ("finance_letterhead", "gstin", "'33'"),
         ("academics_logo", "width", "31"),
         ("finance_receiptprint", "printed_by_id", "NULL"),

@@ -21,9 +21,11 @@ from coachmaster.backups.tables import all_tables
 from coachmaster.core.images import Picture
 from coachmaster.imports.models import Import
 from finance import checks
+from finance.models import BulkAction, LateFeeRule
+from finance.services.bulk_actions import undo_bulk_action
 from finance.services.cancellations import cancel_receipt
 from finance.tests.append_only import drop_triggers
-from finance.tests.factories import enrolled, paid
+from finance.tests.factories import enrolled, paid, post_late_fees
 
 from .second_database import everything_in
 
@@ -60,6 +62,9 @@ def institute(admin):
     app_of(admin)
     passkey_of(admin, transports=["internal"])
     student = enrolled(fee="12000.50", by=admin).student
+    LateFeeRule.objects.create(name="Late fee", grace_days=0, kind="fixed", amount=50)
+    assert post_late_fees(by=admin)
+    undo_bulk_action(action=BulkAction.objects.get(), reason="Wrong rule", by=admin)
     payment = paid(student=student, amount="5000.25", by=admin)
     paid(student=student, amount="100", by=admin)
     cancel_receipt(payment=payment, reason="Wrong student", by=admin)

@@ -19,7 +19,14 @@ from coachmaster.core.images import Picture
 from coachmaster.core.tests.workbooks import xlsx
 from coachmaster.demo.institute import create_demo
 from coachmaster.imports import services
-from finance.models import Charge, FeePlan, LateFeeRule, Payment
+from finance.models import (
+    BulkAction,
+    Charge,
+    FeePlan,
+    LateFeeRule,
+    Payment,
+    PreparedLateFees,
+)
 from finance.services import concessions, day_closes, refunds
 from finance.services.fee_plans import save_plan
 from finance.tests.factories import enrolled, paid, post_late_fees
@@ -166,6 +173,13 @@ def of_the_fee_desk(made):
     yield "finance:batch-charge", debtor.batch_id
     yield "finance:charge-cancel", late_fee.pk
     yield "finance:late-fee-waive", late_fee.pk
+    LateFeeRule.objects.create(name="Flat", grace_days=0, kind="fixed", amount=50)
+    PreparedLateFees.objects.create(on=timezone.localdate(), students=1, amount=50)
+    action = BulkAction.objects.latest("pk")
+    yield "finance:late-fees-post"
+    yield "finance:bulk-action-list"
+    yield "finance:bulk-action", action.pk
+    yield "finance:bulk-action-undo", action.pk
     yield "finance:late-fee-rules"
     yield "finance:late-fee-rule-create"
     yield "finance:late-fee-rule-update", rule.pk
