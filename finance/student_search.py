@@ -14,11 +14,10 @@ from accounts.models import StudentProfile, User, matching_words
 from accounts.roles import sees_whole_institute
 from coachmaster.core.phones import clean_phone, display_phone
 from coachmaster.core.text import folded
-from finance.models import LiveReference, Payment, ReceiptSeries, normalised_reference
+from finance.models import Payment, ReceiptSeries, normalised_reference
 
 #: More receipts or references are found, but not listed before other matches.
 MAX_FIRST = 200
-SHORTEST_REFERENCE = 4
 #: The digits of a receipt number in the database.
 MAX_DIGITS = 7
 
@@ -122,29 +121,9 @@ class StudentSearch:
             series = ReceiptSeries.objects.exclude(kind=ReceiptSeries.Kind.REFUND)
             numbered = self._visible_payments.filter(series__in=series, number=int(self.text))
             found |= {payment: f"receipt {payment}" for payment in numbered}
-        for payment in self._by_reference():
+        for payment in self._visible_payments.with_reference(self.text):
             found.setdefault(payment, f"reference {payment.reference}")
         return found
-
-    def _by_reference(self):
-        reference = normalised_reference(self.text)
-        if len(reference) < SHORTEST_REFERENCE or not any(map(str.isdigit, reference)):
-            return []
-        # Those of cheques are "cheque", the student, a full stop and the number.
-        live = LiveReference.objects.filter(
-            Q(reference__startswith=reference) | Q(reference__contains=f".{reference}")
-        )
-        ids = list(live.values_list("payment", flat=True)[:MAX_FIRST])
-        cancelled = Q(reversal__isnull=False, reference__istartswith=self.text)
-        payments = [
-            *self._visible_payments.filter(pk__in=ids),
-            *self._visible_payments.filter(cancelled)[:MAX_FIRST],
-        ]
-        return [
-            payment
-            for payment in payments
-            if normalised_reference(payment.reference).startswith(reference)
-        ]
 
     @cached_property
     def _first_ids(self):

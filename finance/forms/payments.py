@@ -10,7 +10,7 @@ from coachmaster.core.form_fields import (
     SingleLineFormField,
 )
 from coachmaster.core.forms import FilterForm, add_errors
-from finance.models import Mode, ReceiptSeries, Reversal
+from finance.models import Mode, Payment, ReceiptSeries, Reversal
 from finance.services.payments import ExceedsDues, PossibleDuplicate
 
 from .charges import OneTimeForm
@@ -81,7 +81,7 @@ class PaymentFilter(FilterForm):
 
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
-        self.fields["q"].label = "Student or receipt"
+        self.fields["q"].label = "Student, receipt or reference"
         # `from` is a keyword of Python, so the fields cannot be declared in this order.
         self._add("from", DateFormField(label="From"))
         self._add("to", DateFormField(label="To"))
@@ -100,7 +100,10 @@ class PaymentFilter(FilterForm):
             if "/" in search:
                 payments = payments.with_receipt_number(search)
             else:
-                payments = payments.filter(self._student_or_number(search))
+                payments = payments.filter(
+                    self._student_or_number(search)
+                    | Q(pk__in=Payment.objects.with_reference(search).values("pk"))
+                )
         if self.shows_cancelled:
             # A subquery, since few payments are cancelled.
             return payments.filter(pk__in=Reversal.objects.values("payment"))

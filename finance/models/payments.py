@@ -25,6 +25,10 @@ from .querysets import OwnRowsQuerySet, sum_of
 from .receipts import DIGITS, Letterhead, ReceiptPrint, ReceiptSeries
 from .refunds import Refund
 
+#: Fewer letters and digits are not searched as a bank reference; no more than so many are found.
+SHORTEST_REFERENCE = 4
+MAX_FOUND = 200
+
 
 def _number_ranges(digits):
     """Yield the ranges of receipt numbers that start with ``digits``."""
@@ -72,6 +76,26 @@ class PaymentQuerySet(OwnRowsQuerySet):
                 for first, last in _number_ranges(digits):
                     found |= Q(series=series, number__range=(first, last))
         return self.filter(found)
+
+    def with_reference(self, text):
+        """Filter by the beginning of the bank reference, also of cancelled receipts."""
+        reference = normalised_reference(text)
+        if len(reference) < SHORTEST_REFERENCE or not any(map(str.isdigit, reference)):
+            return self.none()
+        of_cheque = Q(reference__contains=".")
+        live = LiveReference.objects.filter(
+            (Q(reference__startswith=reference) & ~of_cheque)
+            | (of_cheque & Q(reference__contains=f".{reference}"))
+        )
+        cancelled = Payment.objects.order_by().filter(
+            reversal__isnull=False, reference__istartswith=text
+        )
+        # Ids, because the database would look at every payment for two subqueries.
+        ids = [
+            *live.values_list("payment", flat=True)[:MAX_FOUND],
+            *cancelled.values_list("pk", flat=True)[:MAX_FOUND],
+        ]
+        return self.filter(pk__in=ids)
 
     def with_refunded(self):
         return self.annotate(

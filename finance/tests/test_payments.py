@@ -459,6 +459,32 @@ def test_cancelling_needs_a_reason(desk, owing):
 # Lists ---
 
 
+def test_list_of_payments_is_searched_by_bank_reference(client_of, admin, owing):
+    found = paid(student=owing, amount="1.00", mode="upi", reference="4123 5678 9012")
+    paid(student=owing, amount="2.00", mode="upi", reference="999912345678")
+    cheque = paid(
+        student=owing,
+        amount="3.00",
+        mode="cheque",
+        reference="771342",
+        cheque_on=found.paid_on,
+    )
+    cancelled = paid(student=owing, amount="4.00", mode="upi", reference="4123cancelled")
+    cancel_receipt(payment=cancelled, reason="entered twice", by=admin)
+    client = client_of(admin)
+
+    for text, payments in {
+        "41235678": {found},
+        "4123 5": {found},
+        "4123": {found, cancelled},
+        "7713": {cheque},
+        "cheque1": set(),
+        "412": set(),
+    }.items():
+        page = client.get(reverse("finance:payment-list"), {"q": text}).context["page"]
+        assert set(page) == payments, text
+
+
 def test_list_of_payments_shows_the_total_of_its_filters(client_of, admin, owing):
     today = timezone.localdate()
     paid(student=owing, amount="100.00", paid_on=today - 3 * DAY)
