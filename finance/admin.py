@@ -218,7 +218,7 @@ class ReceiptSeriesAdmin(MoneyAdmin):
 
 @admin.register(Account)
 class AccountAdmin(MoneyAdmin):
-    list_display = ["student", "shown_balance"]
+    list_display = ["student", "shown_balance", "shown_uncleared"]
     list_select_related = ["student__user"]
     search_fields = ["student__user__search_text"]
     ordering = ["-balance"]
@@ -226,6 +226,10 @@ class AccountAdmin(MoneyAdmin):
     @admin.display(description="balance", ordering="balance")
     def shown_balance(self, account):
         return rupees(account.balance)
+
+    @admin.display(description="cheques, not cleared", ordering="uncleared")
+    def shown_uncleared(self, account):
+        return rupees(account.uncleared)
 
 
 @admin.register(DayClose)

@@ -8,8 +8,8 @@ def clear_existing_cheques(apps, schema_editor):
     cheques = Payment.objects.filter(mode="cheque", clearing=None).order_by("pk")
     ChequeClearing.objects.bulk_create(
         (
-            ChequeClearing(payment_id=pk, cleared_on=paid_on)
-            for pk, paid_on in cheques.values_list("pk", "paid_on")
+            ChequeClearing(payment_id=pk, cleared_on=paid_on, recorded_at=at)
+            for pk, paid_on, at in cheques.values_list("pk", "paid_on", "recorded_at")
         ),
         batch_size=500,
     )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -12,6 +13,7 @@ from academics.models import Enrollment
 from accounts.models import User
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import format_date
+from coachmaster.core.fields import ZERO_VALUE
 from coachmaster.core.money import ZERO
 from coachmaster.core.pagination import paginate
 from coachmaster.core.phones import whatsapp_number
@@ -153,7 +155,11 @@ class DuesResults:
         for due_on, amount in charges.order_by().values_list("due_on").annotate(Sum("open_now")):
             ages[age_group((self.dues.on - due_on).days)] += amount
         overdue = Count("pk", filter=Q(first_due_on__lt=self.dues.on))
-        numbers = self.accounts.aggregate(students=Count("pk"), overdue_students=overdue)
+        numbers = self.accounts.aggregate(
+            students=Count("pk"),
+            overdue_students=overdue,
+            uncleared=Coalesce(Sum("uncleared"), ZERO_VALUE),
+        )
         return DuesTotals(list(ages.values()), **numbers)
 
     def page(self, request):
@@ -179,6 +185,7 @@ class DuesTotals:
     ages: list
     students: int
     overdue_students: int
+    uncleared: Decimal = ZERO  # cheques of these students
 
     @property
     def amount(self):

@@ -55,6 +55,7 @@ class PastDues(CurrentDues):
         }
         paid = dict(sums(Payment.objects.as_of(self.on)))
         refunded = dict(sums(Refund.objects.as_of(self.on)))
+        uncleared = dict(sums(Payment.objects.uncleared_as_of(self.on)))
         rows = []
         for student, *amounts in sums(self.charges, "due_on").order_by("student"):
             if student in conceded:
@@ -62,7 +63,7 @@ class PastDues(CurrentDues):
             net, *later = amounts
             dues = net - paid.get(student, 0) + refunded.get(student, 0)
             if dues > 0:
-                rows.append(PastDuesRow(student, dues, later))
+                rows.append(PastDuesRow(student, dues, later, uncleared.get(student, 0)))
         # The due dates themselves are known of the students of a page only.
         rows.sort(key=lambda row: (-row.oldest, -row.dues, row.student))
         return rows
@@ -98,11 +99,12 @@ def _paise(condition=None):
 
 
 class PastDuesRow(NamedTuple):
-    """Dues in paise, and the net charges due on or after each of some days."""
+    """Dues in paise, the net charges due on or after each of some days, and cheques."""
 
     student: int
     dues: int
     later: list
+    uncleared: int
 
     @property
     def amounts(self):
@@ -139,6 +141,7 @@ class PastDuesResults:
             ages=[from_paise(more - less) for more, less in pairwise([*sums, 0])],
             students=len(self.rows),
             overdue_students=sum(row.dues > row.later[today] for row in self.rows),
+            uncleared=from_paise(sum(row.uncleared for row in self.rows)),
         )
 
     def page(self, request):

@@ -1,19 +1,24 @@
 import datetime
 import io
 from decimal import Decimal
+from importlib import import_module
 
 import pypdf
 import pytest
 import time_machine
+from django.apps import apps
 from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.models import Institute
 from accounts.tests.factories import user_with
 from finance import checks
+from finance.balances import refresh_accounts
 from finance.documents import receipts
+from finance.documents.statements import statement_data
 from finance.ledger import fee_status
 from finance.models import Account, Charge, ChequeClearing, ChequeDeposit, LateFeeRule
 from finance.reports.collections import CollectionsReport
@@ -96,7 +101,7 @@ def test_past_days_count_a_cheque_from_the_day_it_cleared(clock, cheque):
         (debtor,) = found.debtors(results.ids())
         fees = fee_status(cheque.student, day(number))
         assert debtor.account.dues == results.totals.amount == fees.balance
-        assert debtor.account.uncleared == fees.uncleared
+        assert debtor.account.uncleared == results.totals.uncleared == fees.uncleared
         return fees.balance, fees.uncleared
 
     assert balance_on(1) == amounts("30000", "0")
@@ -244,6 +249,22 @@ def test_cheque_that_has_not_cleared_cannot_be_refunded(clock, cheque, admin):
         refund(day(4))
     refund(day(5))
     assert list(checks.find_problems()) == []
+
+
+def test_cheques_from_before_clearing_was_recorded_count_as_paid(clock, cheque, admin):
+    second = by_cheque(cheque.student, admin, "500.00")
+    bounce_cheque(payment=second, bounced_on=day(2), reason="No funds", by=admin)
+    migration = import_module("finance.migrations.0008_existing_cheques_cleared")
+
+    for _ in range(2):
+        migration.clear_existing_cheques(apps, None)
+
+    refresh_accounts([cheque.student_id])
+    assert account_of(cheque) == amounts("20000", "0")
+    assert ChequeClearing.objects.get(payment=cheque).cleared_on == day(2)
+    assert list(checks.find_problems()) == []
+    labels = [line.label for line in statement_data(cheque.student, Institute(), day(2)).lines]
+    assert labels.count("Payment (Cheque)") == 2 and "Cheque bounced" in labels
 
 
 @pytest.mark.parametrize("record", [deposit_cheques, clear_cheques])
@@ -452,7 +473,9 @@ def test_pages_show_the_cheque_beside_the_dues(clock, cheque, client_of, admin):
     for name in ("finance:student-fees", "dashboards:student-page", "finance:statement"):
         page = client.get(reverse(name, args=[student.pk])).content.decode()
         assert "by cheque, not cleared" in page.lower().replace("\n", " "), name
-    assert beside in client.get(reverse("finance:dues")).content.decode()
+    dues = client.get(reverse("finance:dues"))
+    assert beside in dues.content.decode()
+    assert dues.context["totals"].uncleared == Decimal("10000.00")
     payments = client.get(reverse("finance:student-payments", args=[student.pk])).content.decode()
     assert "Not cleared" in payments and "₹10,000.00 by cheque, not cleared" in payments
     form = client.get(reverse("finance:payment-create"), {"student": student.pk})

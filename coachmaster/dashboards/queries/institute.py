@@ -54,7 +54,12 @@ def recent_enrollments(user):
 
 
 def recent_payments(user):
-    payments = Payment.objects.visible_to(user).active().select_related("student__user")
+    payments = Payment.objects.visible_to(user).active().select_related("student__user", "clearing")
     return payments.only(
-        "receipt_number", "mode", "amount", "paid_on", "student__user__full_name"
+        "receipt_number",
+        "mode",
+        "amount",
+        "paid_on",
+        "student__user__full_name",
+        "clearing__cleared_on",
     ).order_by("-recorded_at", "-pk")[:RECENT_ROWS]

@@ -28,6 +28,7 @@ from finance.models import (
     PreparedLateFees,
 )
 from finance.services import concessions, day_closes, refunds
+from finance.services.cheques import deposit_cheques
 from finance.services.fee_plans import save_plan
 from finance.tests.factories import enrolled, paid, post_late_fees
 from finance.verification import receipt_token
@@ -122,10 +123,14 @@ def of_admins(made):
     yield "finance:receipt", made["payment"].pk
     yield "finance:receipt", made["void"].pk
     yield "finance:payment-void", made["payment"].pk
-    yield (
-        "finance:payment-bounce",
-        paid(student=made["left"].student, amount="500.00", mode="cheque", cheque_on=today).pk,
-    )
+    cheque = paid(student=made["left"].student, amount="500.00", mode="cheque", cheque_on=today)
+    yield "finance:payment-bounce", cheque.pk
+    yield "finance:receipt", cheque.pk
+    yield "finance:cheque-list"
+    yield "finance:cheque-deposit", f"?cheque={cheque.pk}"
+    deposit_cheques(payments=[cheque.pk], on=today, by=made["admin"])
+    yield "finance:cheque-list", "?state=deposited"
+    yield "finance:cheque-clear", f"?cheque={cheque.pk}"
     given = refunds.refund_payment(
         payment=paid(student=made["left"].student, amount="500.00"),
         amount=Decimal("100.00"),

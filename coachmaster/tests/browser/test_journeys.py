@@ -85,6 +85,38 @@ def test_desk_enrolls_student_and_prints_receipt_on_one_page(browse, admin, batc
     assert payment.prints.get().printed_by == admin
 
 
+def test_desk_records_deposits_and_clears_a_cheque(browse, admin, batch):
+    student = enrolled(
+        student=StudentFactory(user__full_name="Asha Verma"), batch=batch, by=admin
+    ).student
+    page = browse()
+    sign_in(page, admin.email)
+
+    page.goto(f"{reverse('finance:payment-create')}?student={student.pk}")
+    page.get_by_label("Amount").fill("5000")
+    page.get_by_label("Cheque", exact=True).check()
+    page.get_by_label("Reference").fill("000123")
+    page.get_by_label("Cheque date").fill(timezone.localdate().isoformat())
+    page.get_by_role("button", name="Record payment").click()
+    expect(page.locator(".messages")).to_contain_text("It counts once the cheque has cleared.")
+    expect(page.locator(".receipt")).to_contain_text("Subject to clearing")
+    expect(page.locator(".receipt")).to_contain_text("₹5,000 by cheque, not cleared")
+
+    page.goto(reverse("finance:payment-list"))
+    page.get_by_role("link", name="Cheques").click()
+    for name, tab in (("Deposited", "To deposit"), ("Cleared", "Deposited")):
+        page.get_by_role("link", name=tab).first.click()
+        page.get_by_label("Select the cheque of Asha Verma").check()
+        page.get_by_role("button", name=name).click()
+        assert page_problems(page) == []
+        page.get_by_role("button", name="Mark 1 cheque of ₹5,000").dblclick()
+        expect(page.locator(".messages")).to_contain_text("1 cheque of ₹5,000.00")
+    page.get_by_role("link", name="Cleared").click()
+    page.get_by_role("link", name="Asha Verma").click()
+    expect(page.get_by_role("main")).to_contain_text("₹5,000.00 of ₹12,000.00 paid")
+    expect(page.get_by_role("main")).not_to_contain_text("not cleared")
+
+
 def test_desk_prorates_and_splits_a_fee_by_plan(browse, admin, batch):
     student = StudentFactory(user__full_name="Asha Verma")
     batch.starts_on, batch.ends_on = (
