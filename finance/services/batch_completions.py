@@ -8,10 +8,10 @@ from django.db import transaction
 from academics.models import Batch, Enrollment, EnrollmentStatus
 from academics.services.enrollments import end_enrollments, reactivate_enrollments
 from coachmaster.core.dates import format_date
+from coachmaster.core.text import plural
 from finance.locks import lock_accounts, lock_batch
 from finance.models import BulkActionKind
 
-from .batch_enrollments import students_label
 from .bulk_actions import find_done, record_bulk_action, undoes
 
 DAY = datetime.timedelta(days=1)
@@ -47,7 +47,7 @@ def complete_batch(*, batch, last_day, by, token=""):
         return None
     return record_bulk_action(
         kind=BulkActionKind.COMPLETE,
-        description=f"{students_label(len(completed))} completed {batch}",
+        description=f"{plural(len(completed), 'student')} completed {batch}",
         rows=completed,
         by=by,
         token=token,

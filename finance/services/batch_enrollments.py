@@ -4,7 +4,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from academics.models import Enrollment
-from coachmaster.core.money import ZERO, grouped
+from coachmaster.core.money import ZERO
+from coachmaster.core.text import plural
 from finance.models import BulkActionKind
 
 from .bulk_actions import find_done, record_bulk_action, undoes
@@ -16,10 +17,6 @@ UNDO_PROMISE = (
     "Undo ends the enrollments on their first day and cancels their tuition, unless a student has "
     "attendance, a payment, a concession or another charge since."
 )
-
-
-def students_label(number):
-    return f"{grouped(number)} student{'' if number == 1 else 's'}"
 
 
 @transaction.atomic
@@ -55,7 +52,7 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None, token=""):
     enrolling.finish()
     return record_bulk_action(
         kind=BulkActionKind.ENROLL,
-        description=f"{students_label(len(enrollments))} enrolled in {batch}",
+        description=f"{plural(len(enrollments), 'student')} enrolled in {batch}",
         rows=enrollments,
         amount=sum((enrollment.agreed_fee for enrollment in enrollments), ZERO),
         by=by,

@@ -134,6 +134,26 @@ def test_fee_changed_since_it_was_shown_is_shown_again(desk, batch, student):
     assert balances() == {Decimal("50000.00")}
 
 
+def test_plan_changed_since_it_was_shown_is_shown_again(desk, batch, student):
+    plan = FeePlan.objects.create(course=batch.course, name="Two parts")
+    save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
+    page = show(desk, batch, [student], plan=plan.pk)
+    save_plan(plan, [{"percent": 100, "days": 0}])
+
+    again = confirm(desk, page)
+
+    assert "The list has changed since it was shown" in again.content.decode()
+    assert not Enrollment.objects.exists()
+
+
+def test_course_without_a_fee_says_that_nothing_is_to_pay(desk, student):
+    free = BatchFactory(name="Trial", course__total_fee=Decimal("0"))
+
+    page = show(desk, free, [student]).content.decode()
+
+    assert "Nothing to pay." in page and "Enroll 1 student" in page and "· ₹" not in page
+
+
 def test_student_who_got_another_batch_meanwhile_is_refused_on_confirming(desk, batch, student):
     page = show(desk, batch, [student])
     enrolled(student=student, batch=BatchFactory(name="NEET"))

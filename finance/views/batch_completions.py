@@ -9,11 +9,11 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO
 from coachmaster.core.querysets import restricted_id
+from coachmaster.core.text import plural
 from coachmaster.core.views import form_page
 from finance.forms.batch_enrollments import BatchCompletionConfirmationForm
 from finance.forms.enrollments import BatchCompletionForm
 from finance.services.batch_completions import UNDO_PROMISE, complete_batch
-from finance.services.batch_enrollments import students_label
 from finance.services.bulk_actions import digest_of, rehearse
 
 from .bulk_actions import BulkRow, confirmation_page, show_result
@@ -73,7 +73,7 @@ def _confirm(request, form, batch):
 
 
 def _confirmation(request, confirmation, batch, enrollments, last_day):
-    number = students_label(len(enrollments))
+    number = plural(len(enrollments), "student")
     total = sum((enrollment.unpaid or ZERO for enrollment in enrollments), ZERO)
     return confirmation_page(
         request,

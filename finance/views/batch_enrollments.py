@@ -9,10 +9,11 @@ from accounts.models import StudentProfile, User
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import display
 from coachmaster.core.querysets import restricted_id
+from coachmaster.core.text import plural
 from finance.forms.batch_enrollments import BatchEnrollConfirmationForm
 from finance.forms.enrollments import BatchEnrollForm
 from finance.models import FeePlan
-from finance.services.batch_enrollments import UNDO_PROMISE, enroll_several, students_label
+from finance.services.batch_enrollments import UNDO_PROMISE, enroll_several
 from finance.services.bulk_actions import digest_of, rehearse
 from finance.services.fee_plans import plan_rows
 
@@ -58,6 +59,7 @@ def batch_enroll(request, pk):
 def _confirm(request, form, batch):
     """Enroll the students if that was confirmed, else ask. Return None if it is refused."""
     data, fee = form.cleaned_data, batch.course.total_fee
+    parts = _installments(data, fee)
     chosen = {
         "students": data["chosen"],
         "batch": batch,
@@ -67,7 +69,7 @@ def _confirm(request, form, batch):
     }
     confirmation = BatchEnrollConfirmationForm(
         request.POST,
-        digest=digest_of((student.pk, fee) for student in data["chosen"]),
+        digest=digest_of([*((student.pk, fee) for student in data["chosen"]), *parts]),
         initial={
             "students": [student.pk for student in data["chosen"]],
             "enrolled_on": data["enrolled_on"].isoformat(),
@@ -87,15 +89,19 @@ def _confirm(request, form, batch):
     except ValidationError as refusal:
         form.refuse(refusal)
         return None
-    number = students_label(len(data["chosen"]))
-    total = fee * len(data["chosen"])
+    return _confirmation(request, confirmation, batch, data, parts)
+
+
+def _confirmation(request, confirmation, batch, data, parts):
+    fee = batch.course.total_fee
+    number, total = plural(len(data["chosen"]), "student"), fee * len(data["chosen"])
     return confirmation_page(
         request,
         confirmation,
         [_confirmed_row(student, fee) for student in data["chosen"]],
         title=f"Enroll {number} in {batch}",
-        lead=_terms(data, fee),
-        submit=f"Enroll {number} · {rupees_of_button(total)}",
+        lead=_terms(data["enrolled_on"], parts),
+        submit=f"Enroll {number}" + (f" · {rupees_of_button(total)}" if total else ""),
         back=reverse("finance:batch-enroll", args=[batch.pk]),
         back_label=f"Enroll students in {batch.name}",
         total=total,
@@ -112,13 +118,17 @@ def _confirmed_row(student, fee):
     )
 
 
-def _terms(data, fee):
+def _installments(data, fee):
+    """Return pairs of a due date and rupees."""
+    plan, on = data["plan"], data["enrolled_on"]
+    return plan_rows(plan, fee, on) if plan else [(on, fee)] if fee else []
+
+
+def _terms(enrolled_on, installments):
     """Return `From 1 Dec 2026. Each pays ₹24,000.00 on 1 Dec 2026, ₹24,000.00 on 31 Dec 2026.`"""
-    on = data["enrolled_on"]
-    rows = plan_rows(data["plan"], fee, on) if data["plan"] else [(on, fee)]
-    parts = [f"{display(amount)} on {format_date(day)}" for day, amount in rows if amount]
-    sentence = f"From {format_date(on)}."
-    return f"{sentence} Each pays {', '.join(parts)}." if parts else f"{sentence} Nothing to pay."
+    parts = [f"{display(amount)} on {format_date(day)}" for day, amount in installments]
+    pays = f"Each pays {', '.join(parts)}." if parts else "Nothing to pay."
+    return f"From {format_date(enrolled_on)}. {pays}"
 
 
 def _find_students(students, batch, query, ticked):
