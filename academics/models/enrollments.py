@@ -58,6 +58,16 @@ class EnrollmentQuerySet(ScopedQuerySet):
     def by_name(self):
         return self.select_related("student__user").order_by("student__user__full_name", "pk")
 
+    def before_transfers(self):
+        """Return ``{id: id of the enrollment that its transfers started from, often itself}``.
+
+        All enrollments of the students must be in the queryset.
+        """
+        first: dict[int | None, int] = {}
+        for pk, before in self.order_by("pk").values_list("pk", "transferred_from"):
+            first[pk] = first.get(before, pk)
+        return first
+
     def latest_first(self):
         return self.select_related("batch__course", "batch__instructor").order_by(
             F("ended_on").desc(nulls_first=True), "-enrolled_on", "-pk"

@@ -78,10 +78,7 @@ class ConcededTotals:
     """
 
     def __init__(self, students):
-        self._first: dict[int | None, int] = {}
-        enrollments = Enrollment.objects.filter(student__in=students).order_by("pk")
-        for pk, before in enrollments.values_list("pk", "transferred_from"):
-            self._first[pk] = self._first.get(before, pk)
+        self._first = Enrollment.objects.filter(student__in=students).before_transfers()
         self._conceded = defaultdict(lambda: ZERO)
         rows = Concession.objects.active().filter(student__in=students).order_by()
         sums = rows.values_list("student", "charge__enrollment").annotate(Sum("amount"))

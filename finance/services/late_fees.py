@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from academics.models import Enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
@@ -187,7 +188,8 @@ def _students_to_check(rules, on):
 
 
 def _late_fees_of_students(keys, rules, on):
-    charged = _charged_before(keys)
+    first = Enrollment.objects.filter(student__in=keys).before_transfers()
+    charged = _charged_before(keys, first)
     for line in _overdue_tuition(keys, on):
         charge = line.charge
         for rule in rules:
@@ -195,7 +197,7 @@ def _late_fees_of_students(keys, rules, on):
                 continue
             before = [
                 *charged[charge.pk, rule.pk],
-                *charged[charge.enrollment_id, charge.due_on, rule.pk],
+                *charged[first[charge.enrollment_id], charge.due_on, rule.pk],
             ]
             is_done = any(not fee.is_undone for fee in before)
             if is_done and rule.kind != LateFeeRule.Kind.PER_DAY:
@@ -222,10 +224,11 @@ def _overdue_tuition(keys, on):
                 yield line
 
 
-def _charged_before(keys):
+def _charged_before(keys, first):
     """Return late fees by a pair of installment and rule.
 
-    An installment that was posted anew is identified by enrollment and due date.
+    An installment that was posted anew, also by a transfer, is identified by the ``first``
+    enrollment and the due date.
     """
     waived = Concession.objects.filter(charge=OuterRef("pk"), cancelled_on=None)
     fees = Charge.objects.filter(student__in=keys, kind=ChargeKind.LATE_FEE)
@@ -234,7 +237,7 @@ def _charged_before(keys):
     for fee in fees.select_related("late_for"):
         installment = fee.late_for
         key = (
-            (installment.enrollment_id, installment.due_on, fee.late_rule_id)
+            (first[installment.enrollment_id], installment.due_on, fee.late_rule_id)
             if installment.is_cancelled
             else (installment.pk, fee.late_rule_id)
         )

@@ -22,6 +22,7 @@ from finance.models import BulkAction, Charge, LateFeeRule, PreparedLateFees
 from finance.services import bulk_actions, cancellations, charges, concessions
 from finance.services.installments import change_installments
 from finance.services.late_fees import calculate_late_fees, charge_late_fees, digest_of_fees
+from finance.services.transfers import transfer
 
 from .factories import enrolled, paid, post_late_fees
 
@@ -233,6 +234,23 @@ def test_installment_posted_anew_for_the_same_day_continues_its_fee(late, june, 
     assert post_late_fees() == []
     june(13)
     assert [str(fee.amount) for fee in post_late_fees()] == ["20.00"]
+
+
+@pytest.mark.parametrize("kind", ["per_day", "fixed"])
+def test_transfer_to_a_cheaper_course_does_not_charge_the_same_days_again(late, june, admin, kind):
+    LateFeeRule.objects.update(kind=kind)
+    june(12)
+    assert len(post_late_fees()) == 1
+    cheaper = BatchFactory(
+        starts_on=datetime.date(2026, 6, 1), course__total_fee=Decimal("3000.00")
+    )
+    enrollment = transfer(enrollment=late, batch=cheaper, on=today(), reason="Cheaper", by=admin)
+
+    assert enrollment.charges.get().due_on == datetime.date(2026, 6, 1)
+    assert post_late_fees() == []
+    june(13)
+    more = ["20.00"] if kind == "per_day" else []
+    assert [str(fee.amount) for fee in post_late_fees()] == more
 
 
 def test_lower_rate_charges_nothing_until_it_exceeds_what_was_charged(late, june):
