@@ -18,7 +18,7 @@ from coachmaster.core.admin import (
 )
 
 from . import class_times
-from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, Institute
+from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, Institute, Logo
 
 
 class InstituteAdminForm(InstituteForm):
@@ -54,6 +54,11 @@ class InstituteAdmin(HistoryAdmin, NoDeleteAdmin):
     def save_model(self, request, obj, form, change):
         obj._history_user = request.user
         save_institute(obj)
+
+
+@admin.register(Logo)
+class LogoAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "digest"]
 
 
 @admin.register(Course)

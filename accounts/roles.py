@@ -154,6 +154,16 @@ def sees_whole_institute(user):
     return user.has_perm(SEE_WHOLE_INSTITUTE)
 
 
+#: Functions of a user and roles (a queryset), which return the roles that the user may assign.
+_ASSIGNMENT_LIMITS = []
+
+
+def limits_assignment(function):
+    """Register a further condition for roles that people may assign, of an app above this one."""
+    _ASSIGNMENT_LIMITS.append(function)
+    return function
+
+
 def assignable_roles(user):
     """Return the groups that ``user`` may assign: Student, and those within their permissions."""
     from django.contrib.auth.models import Group, Permission
@@ -162,7 +172,10 @@ def assignable_roles(user):
     if user.is_superuser:
         return roles
     missing = Permission.objects.exclude(group__user=user)
-    return roles.filter(Q(name=STUDENT) | ~Q(permissions__in=missing)).distinct()
+    roles = roles.filter(Q(name=STUDENT) | ~Q(permissions__in=missing)).distinct()
+    for limit in _ASSIGNMENT_LIMITS:
+        roles = limit(user, roles)
+    return roles
 
 
 def requires(permission):

@@ -23,6 +23,7 @@ from .models import (
     Letterhead,
     LiveReference,
     Payment,
+    PreparedLateFees,
     ReceiptPrint,
     ReceiptSeries,
     Refund,
@@ -58,6 +59,11 @@ class BulkActionRowAdmin(MoneyAdmin):
     list_display = ["action", "content_type", "object_id"]
     list_select_related = ["action", "content_type"]
     search_fields = ["action__description"]
+
+
+@admin.register(PreparedLateFees)
+class PreparedLateFeesAdmin(MoneyAdmin):
+    list_display = ["on", "students", "shown_amount", "prepared_at"]
 
 
 @admin.register(Charge)

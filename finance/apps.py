@@ -7,6 +7,7 @@ class FinanceConfig(AppConfig):
 
     def ready(self):
         from . import triggers
+        from .services import approval_limits  # noqa: F401 - limits which roles people assign
 
         post_migrate.connect(
             triggers.make_append_only, sender=self, dispatch_uid="finance.triggers"

@@ -98,17 +98,22 @@ STATEMENT = [
     ExportColumn("Balance", CellType.AMOUNT, lambda pair: pair[1]),
 ]
 
-BULK_ACTIONS = [
-    ExportColumn("Description", CellType.TEXT, lambda action: action.description),
-    ExportColumn("Kind", CellType.TEXT, lambda action: action.get_kind_display()),
-    ExportColumn("Date", CellType.DATETIME, lambda action: action.at),
-    ExportColumn("By", CellType.TEXT, lambda action: action.by),
-    ExportColumn("Rows", CellType.NUMBER, lambda action: action.row_count),
-    ExportColumn("Amount", CellType.AMOUNT, lambda action: action.amount),
-    ExportColumn("Undone", CellType.DATETIME, lambda action: action.undone_at),
-    ExportColumn("Undone by", CellType.TEXT, lambda action: action.undone_by),
-    ExportColumn("Reason", CellType.TEXT, lambda action: action.undo_reason),
-]
+
+def bulk_action_columns(user):
+    columns = [
+        ExportColumn("Description", CellType.TEXT, lambda action: action.description),
+        ExportColumn("Kind", CellType.TEXT, lambda action: action.get_kind_display()),
+        ExportColumn("Date", CellType.DATETIME, lambda action: action.at),
+        ExportColumn("By", CellType.TEXT, lambda action: action.by),
+        ExportColumn("Rows", CellType.NUMBER, lambda action: action.row_count),
+        ExportColumn("Undone", CellType.DATETIME, lambda action: action.undone_at),
+        ExportColumn("Undone by", CellType.TEXT, lambda action: action.undone_by),
+        ExportColumn("Reason", CellType.TEXT, lambda action: action.undo_reason),
+    ]
+    if user.has_perm("finance.view_payment"):
+        columns.insert(5, ExportColumn("Amount", CellType.AMOUNT, lambda action: action.amount))
+    return columns
+
 
 DAY_CLOSES = [
     ExportColumn("Day", CellType.DATE, lambda close: close.closed_on),

@@ -7,7 +7,6 @@ INSTITUTE_GROUPS = {
     "The institute": ["name", "address", "state", "phone", "email"],
     "Receipts": ["receipt_prefix", "gstin", "gst_percent", "upi_id"],
     "Fees": [
-        "concession_limit",
         "back_dating_days",
         "cash_ceiling",
         "bounce_charge",
@@ -56,11 +55,7 @@ class InstituteForm(EditForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["state"].choices = [("", "Choose a state"), *State.choices]
-        for name in ("concession_limit", "bounce_charge"):
-            self.fields[name].allow_zero = True
-        self.fields[
-            "concession_limit"
-        ].help_text = "A larger concession must be approved. A role can have a limit of its own."
+        self.fields["bounce_charge"].allow_zero = True
         self.fields["gstin"] = GstinField(
             label="GSTIN",
             max_length=20,

@@ -27,7 +27,6 @@ def settings(**changes):
         "gstin": "",
         "gst_percent": "18",
         "upi_id": "",
-        "concession_limit": "5,000",
         "back_dating_days": "30",
         "cash_ceiling": "2,00,000",
         "bounce_charge": "0",
@@ -119,7 +118,6 @@ def test_changes_show_the_user(client_of, admin):
         ("upi_id", "sunrise"),
         ("cash_ceiling", "0"),
         ("cash_ceiling", "1e9"),
-        ("concession_limit", "-1"),
         ("bounce_charge", "-1"),
         ("leaving_deduction_percent", "101"),
         ("refund_days", "0"),
@@ -140,7 +138,8 @@ def test_invalid_setting_shows_error_and_saves_nothing(client_of, admin, field, 
 def test_page_contains_every_setting(client_of, admin):
     page = client_of(admin).get(reverse("academics:institute")).content.decode()
 
-    settings_of = {field.name for field in Institute._meta.fields if field.editable} - {"id"}
+    elsewhere = {"id", "concession_limit"}
+    settings_of = {field.name for field in Institute._meta.fields if field.editable} - elsewhere
     assert {name for name in settings_of if f'name="{name}"' not in page} == set()
 
 

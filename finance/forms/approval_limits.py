@@ -6,13 +6,19 @@ from coachmaster.core.money import display
 
 
 class ApprovalLimitsForm(ConflictCheckForm, forms.Form):
-    """Two amounts for each role that gives or approves concessions.
+    """Two amounts for each role that gives or approves concessions, and that of other roles.
 
     ``roles`` have the attributes ``gives`` and ``approves``, ``default`` is in rupees.
     """
 
+    default = AmountField(
+        label="Without approval up to (₹)",
+        allow_zero=True,
+        help_text="For roles without an amount of their own.",
+    )
+
     def __init__(self, *args, roles, default, **kwargs):
-        stored = {}
+        stored = {"default": default}
         for role in roles:
             limit = getattr(role, "approval_limit", None)
             if role.gives:
@@ -21,11 +27,11 @@ class ApprovalLimitsForm(ConflictCheckForm, forms.Form):
                 stored[f"approves_{role.pk}"] = limit and limit.approves_up_to
         super().__init__(*args, initial=stored, **kwargs)
         self.roles = roles
-        for name in stored:
+        for name in stored.keys() - {"default"}:
             self.fields[name] = AmountField(allow_zero=True, required=False)
             if name.startswith("gives"):
                 self.fields[name].label = "Gives without approval up to (₹)"
-                help_text = f"Leave empty for {display(default)}, the limit of the settings."
+                help_text = f"Leave empty for {display(default)}, as other roles."
             else:
                 self.fields[name].label = "Approves up to (₹)"
                 help_text = "Leave empty for any amount."

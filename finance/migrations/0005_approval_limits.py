@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name='ApprovalLimit',
             fields=[
                 ('group', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='approval_limit', serialize=False, to='auth.group', verbose_name='role')),
-                ('gives_up_to', coachmaster.core.fields.MoneyField(blank=True, help_text='Empty: the limit of the settings.', null=True, verbose_name='gives without approval up to (₹)')),
+                ('gives_up_to', coachmaster.core.fields.MoneyField(blank=True, help_text='Empty: as other roles.', null=True, verbose_name='gives without approval up to (₹)')),
                 ('approves_up_to', coachmaster.core.fields.MoneyField(blank=True, help_text='Empty: any amount.', null=True, verbose_name='approves up to (₹)')),
             ],
             options={
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='HistoricalApprovalLimit',
             fields=[
-                ('gives_up_to', coachmaster.core.fields.MoneyField(blank=True, help_text='Empty: the limit of the settings.', null=True, verbose_name='gives without approval up to (₹)')),
+                ('gives_up_to', coachmaster.core.fields.MoneyField(blank=True, help_text='Empty: as other roles.', null=True, verbose_name='gives without approval up to (₹)')),
                 ('approves_up_to', coachmaster.core.fields.MoneyField(blank=True, help_text='Empty: any amount.', null=True, verbose_name='approves up to (₹)')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),

@@ -21,7 +21,7 @@ class ApprovalLimit(models.Model):
         "gives without approval up to (₹)",
         null=True,
         blank=True,
-        help_text="Empty: the limit of the settings.",
+        help_text="Empty: as other roles.",
     )
     approves_up_to = MoneyField(
         "approves up to (₹)", null=True, blank=True, help_text="Empty: any amount."

@@ -9,11 +9,14 @@ from functools import cached_property
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
+from academics.services.institute import save_institute
 from accounts.models import Membership, User
+from accounts.roles import limits_assignment
 from coachmaster.core.history import records_since
 from coachmaster.core.logs import log_event
 from coachmaster.core.money import PAISA, ZERO, display
@@ -47,6 +50,28 @@ def limits_of(user):
     """Return the limits of the user's role; without a user, those of a role without its own."""
     limit = user and ApprovalLimit.objects.filter(group__user=user).first()
     return role_limits(limit, Institute.objects.current().concession_limit)
+
+
+@limits_assignment
+def roles_within_limits(user, roles):
+    """Leave out roles that give or approve larger concessions than the user may decide about."""
+    own = limits_of(user)
+    may_approve = user.has_perm("finance.approve_concession")
+    if may_approve and own.approves_up_to is None:
+        return roles
+    approves_up_to = own.approves_up_to if may_approve else ZERO
+    default = Institute.objects.values("concession_limit")
+    giving = Group.objects.filter(permissions__codename="add_concession").annotate(
+        gives_up_to=Coalesce("approval_limit__gives_up_to", Subquery(default))
+    )
+    any_amount = Q(approval_limit__approves_up_to=None)
+    return roles.exclude(
+        pk__in=giving.filter(gives_up_to__gt=max(own.gives_up_to, approves_up_to)).values("pk")
+    ).exclude(
+        pk__in=approving_roles()
+        .filter(any_amount | Q(approval_limit__approves_up_to__gt=approves_up_to))
+        .values("pk")
+    )
 
 
 def approving_roles():
@@ -177,12 +202,17 @@ def needs_approval(total, *, by):
 
 
 @transaction.atomic
-def save_approval_limits(limits):
+def save_approval_limits(limits, *, default):
     """Save ``{role: (gives_up_to, approves_up_to)}``, with None for an empty field.
 
-    Raise ValidationError if no role could approve any amount.
+    ``default`` is what roles give whose field is empty. Raise ValidationError if no role could
+    approve any amount.
     """
     institute = Institute.objects.select_for_update().get(pk=Institute.ONLY)
+    if institute.concession_limit != default:
+        institute.concession_limit = default
+        institute.full_clean(validate_unique=False)
+        save_institute(institute)
     stored = ApprovalLimit.objects.in_bulk()
     changed = []
     for role, (gives_up_to, approves_up_to) in limits.items():
@@ -190,10 +220,11 @@ def save_approval_limits(limits):
         if limit is None and gives_up_to is approves_up_to is None:
             continue
         limit = limit or ApprovalLimit(group=role)
-        if (limit.gives_up_to, limit.approves_up_to) == (gives_up_to, approves_up_to):
-            continue
+        before = limit.gives_up_to, limit.approves_up_to
         limit.gives_up_to, limit.approves_up_to = gives_up_to, approves_up_to
-        _check_limits(role, role_limits(limit, institute.concession_limit))
+        _check_limits(role, role_limits(limit, default))
+        if before == (gives_up_to, approves_up_to):
+            continue
         limit.full_clean(validate_unique=False)
         limit.save()
         changed.append(role.pk)

@@ -8,6 +8,8 @@ from django.urls import reverse
 
 from academics.models import Institute
 from academics.tests.factories import BatchFactory
+from accounts.models import User
+from accounts.roles import STUDENT, assignable_roles
 from accounts.tests.factories import UserFactory, user_with
 from coachmaster.imports.models import Import
 from conftest import ADMIN
@@ -21,6 +23,7 @@ from .test_concessions import ask, messages_after, today
 pytestmark = pytest.mark.django_db
 PAGE = reverse("finance:approval-limits")
 LIST = reverse("finance:concession-list")
+DEFAULT = {"default": "5,000"}
 CLERK = ("accounts.see_whole_institute", "finance.view_payment", "finance.view_concession")
 
 
@@ -219,6 +222,7 @@ def test_owner_sets_limits_with_history(client_of, admin, clerk, accountant):
     )
 
     typed = {
+        **DEFAULT,
         f"gives_{clerk.membership.group_id}": "1,000",
         f"gives_{accountant.membership.group_id}": "",
         f"approves_{accountant.membership.group_id}": "20000",
@@ -241,7 +245,7 @@ def test_owner_sets_limits_with_history(client_of, admin, clerk, accountant):
 def test_saving_without_a_change_adds_no_history(client_of, admin, clerk):
     limit = set_limits(clerk, gives="1000.00")
 
-    client_of(admin).post(PAGE, {f"gives_{limit.pk}": "1000.00"})
+    client_of(admin).post(PAGE, {**DEFAULT, f"gives_{limit.pk}": "1000.00"})
 
     assert ApprovalLimit.history.count() == 1
 
@@ -258,7 +262,7 @@ def test_saving_without_a_change_adds_no_history(client_of, admin, clerk):
 def test_invalid_limit_is_refused_with_a_message(client_of, admin, approves, sentence):
     role = Group.objects.get(name=ADMIN)
 
-    response = client_of(admin).post(PAGE, {f"approves_{role.pk}": approves})
+    response = client_of(admin).post(PAGE, {**DEFAULT, f"approves_{role.pk}": approves})
 
     assert sentence in response.content.decode()
     assert not ApprovalLimit.objects.exists()
@@ -269,7 +273,7 @@ def test_second_owner_is_told_what_the_first_one_changed(client_of, admin, clerk
     shown = client.get(PAGE).context["form"]["shown"].value()
     limit = set_limits(clerk, gives="1000.00")
 
-    response = client.post(PAGE, {f"gives_{limit.pk}": "2000", "shown": shown})
+    response = client.post(PAGE, {**DEFAULT, f"gives_{limit.pk}": "2000", "shown": shown})
 
     assert "changed Gives without approval up to (₹) (now ₹1,000.00)" in response.content.decode()
     limit.refresh_from_db()
@@ -285,7 +289,7 @@ def test_limits_ask_for_the_password_again(client_of, admin, clerk, password_ent
     client = client_of(admin)
     password_entered(client, minutes=11)
 
-    response = client.post(PAGE, {f"gives_{clerk.membership.group_id}": "1000"})
+    response = client.post(PAGE, {**DEFAULT, f"gives_{clerk.membership.group_id}": "1000"})
 
     assert "Confirm that it is you" in response.content.decode()
     assert not ApprovalLimit.objects.exists()
@@ -294,8 +298,77 @@ def test_limits_ask_for_the_password_again(client_of, admin, clerk, password_ent
 def test_limit_of_the_settings_applies_to_roles_without_their_own(client_of, admin, clerk):
     Institute.objects.update(concession_limit=Decimal("100.00"))
 
-    assert "Leave empty for ₹100.00, the limit" in client_of(admin).get(PAGE).content.decode()
+    assert "Leave empty for ₹100.00, as other roles." in client_of(admin).get(PAGE).content.decode()
     assert requested(enrolled(fee="12000.00").student, clerk, "100.01").is_waiting
+
+
+def test_default_of_all_roles_is_set_here_only(client_of, admin, clerk):
+    client = client_of(admin)
+
+    client.post(PAGE, {"default": "100"})
+
+    assert requested(enrolled(fee="12000.00").student, clerk, "100.01").is_waiting
+    assert (
+        "concession_limit" not in client.get(reverse("academics:institute")).context["form"].fields
+    )
+    assert Institute.history.latest().history_user == admin
+
+
+def test_default_above_what_a_role_approves_is_refused(client_of, admin, accountant):
+    limit = set_limits(accountant, approves="6000.00")
+    typed = {"default": "6000.01", f"approves_{limit.pk}": "6000"}
+
+    response = client_of(admin).post(PAGE, typed)
+
+    assert "gives concessions up to ₹6,000.01 without approval." in response.content.decode()
+    assert Institute.objects.current().concession_limit == Decimal("5000.00")
+
+
+# Granting roles ---
+
+MANAGES = *CLERK, "accounts.view_user", "accounts.add_user", "accounts.change_user"
+
+
+def assignable(person):
+    return {role.name for role in assignable_roles(User.objects.get(pk=person.pk))}
+
+
+def test_nobody_assigns_a_role_that_approves_more_than_their_own(client_of):
+    concessions_of = "finance.add_concession", "finance.approve_concession"
+    desk = user_with(*MANAGES, *concessions_of)
+    head = user_with(*CLERK, *concessions_of, email="head@example.com")
+    set_limits(desk, gives="500.00", approves="1000.00")
+
+    assert assignable(desk) == {STUDENT, desk.role}
+    client = client_of(desk)
+    assert client.get(reverse("accounts:person-invite", args=[head.pk])).status_code in (403, 404)
+    added = {"role": head.role, "full_name": "Nobody Real", "email": "nobody@example.com"}
+    client.post(reverse("accounts:person-create"), added)
+    assert not User.objects.filter(email="nobody@example.com", membership__group__name=head.role)
+    limit = set_limits(head, gives="500.00", approves="1000.01")
+    assert head.role not in assignable(desk)
+    limit.approves_up_to = Decimal("1000.00")
+    limit.save()
+    assert head.role in assignable(desk)
+
+
+def test_nobody_assigns_a_role_that_gives_more_than_they_may_decide():
+    desk = user_with(*MANAGES, "finance.add_concession")
+    giver = user_with(*CLERK, "finance.add_concession")
+    assert giver.role in assignable(desk)
+
+    limit = set_limits(giver, gives="5000.01")
+    assert giver.role not in assignable(desk)
+    set_limits(desk, gives="5000.01")
+    assert giver.role in assignable(desk)
+    limit.delete()
+    assert giver.role in assignable(desk)
+
+
+def test_who_approves_any_amount_assigns_every_role_within_their_permissions(admin, accountant):
+    set_limits(accountant, gives="20000.00", approves="90000.00")
+
+    assert accountant.role in assignable(admin)
 
 
 # Files ---

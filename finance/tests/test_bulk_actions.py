@@ -151,6 +151,33 @@ def test_person_of_a_batch_sees_own_actions_only(admin, client_of):
     assert [action.pk for action in page.context["page"]] == [own.pk]
 
 
+def test_rows_and_amounts_need_the_permissions_of_their_pages(admin, client_of):
+    action = books_for(1, by=admin)
+    payment = paid(student=Charge.objects.get().student, amount="123.45", by=admin)
+    bulk_actions.record_bulk_action(
+        kind="charge", description="Payments", rows=[payment], by=admin, amount=payment.amount
+    )
+    pages = [row.get_absolute_url() for row in BulkAction.objects.all()]
+    pages += [reverse("finance:bulk-action-list") + query for query in ("", "?as=csv")]
+
+    def shown(*permissions):
+        client = client_of(user_with(SEE_WHOLE_INSTITUTE, "finance.view_bulkaction", *permissions))
+        responses = [client.get(page) for page in pages]
+        text = b"".join(
+            response.getvalue() if response.streaming else response.content
+            for response in responses
+        ).decode()
+        name = action.rows_of(Charge).get().student.user.full_name
+        return [
+            word for word in (name, payment.receipt_number, "₹200.00", "123.45") if word in text
+        ]
+
+    name = Charge.objects.get().student.user.full_name
+    assert shown() == []
+    assert shown("finance.view_charge") == [name]
+    assert shown("finance.view_payment") == [name, payment.receipt_number, "₹200.00", "123.45"]
+
+
 def test_list_is_filtered(desk, admin):
     books, undone = books_for(1, by=admin), books_for(2, by=admin)
     bulk_actions.undo_bulk_action(action=undone, by=admin, reason="Wrong batch")

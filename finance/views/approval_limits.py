@@ -28,7 +28,7 @@ def approval_limits(request):
     )
     if form.is_valid():
         try:
-            save_approval_limits(form.limits)
+            save_approval_limits(form.limits, default=form.cleaned_data["default"])
         except ValidationError as refusal:
             add_errors(form, refusal)
         else:

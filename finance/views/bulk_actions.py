@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.contrib import messages
@@ -12,7 +12,7 @@ from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display, grouped
 from coachmaster.core.text import plural
 from coachmaster.core.views import form_page, list_page
-from finance.exports import BULK_ACTIONS
+from finance.exports import bulk_action_columns
 from finance.forms.bulk_actions import BulkActionFilter, UndoForm
 from finance.models import BulkAction, Charge, Payment
 from finance.services.bulk_actions import may_undo, undo_bulk_action, undo_promise
@@ -93,7 +93,7 @@ def bulk_action_list(request):
         filters=filters,
         sorts=LIST_SORTS,
         default_sort="-time",
-        export=BULK_ACTIONS,
+        export=bulk_action_columns(request.user),
         filename="bulk-actions",
     )
 
@@ -121,18 +121,25 @@ def bulk_action(request, pk):
 
 
 def describe_rows(rows, user):
-    """Return a BulkRow for each BulkActionRow, with one query for each model."""
+    """Return a BulkRow for each BulkActionRow, with one query for each model.
+
+    Rows need the permission to view their model, and amounts that to view payments.
+    """
     keys = {}
     for row in rows:
         keys.setdefault(row.content_type, []).append(row.object_id)
     found = {}
     for kind, ids in keys.items():
+        if not user.has_perm(f"{kind.app_label}.view_{kind.model}"):
+            continue
         model = kind.model_class()
         related, describe = _DESCRIBED.get(model, ((), _describe_any))
         objects = model._default_manager.filter(pk__in=ids).select_related(*related)
         if hasattr(objects, "visible_to"):
             objects = objects.visible_to(user)
         found |= {(kind.pk, row.pk): describe(row) for row in objects}
+    if not user.has_perm("finance.view_payment"):
+        found = {key: replace(row, amount=None) for key, row in found.items()}
     return [
         found.get((row.content_type_id, row.object_id), BulkRow(label=f"{row} is not available"))
         for row in rows
