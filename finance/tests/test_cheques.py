@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from academics.models import Institute
 from accounts.tests.factories import user_with
@@ -515,3 +516,18 @@ def test_clearing_needs_the_same_queries_for_many_cheques(clock, cheque, admin, 
 
     keys = [payment.pk for payment in cheques[1:]]
     assert queries_of(lambda: clear_cheques(payments=keys, on=day(2), by=admin)) == few
+
+
+def test_list_of_payments_says_how_much_is_not_cleared(client_of, admin, student, cheque):
+    paid(student=student, amount="500.00")
+
+    def shown(**query):
+        text = client_of(admin).get(reverse("finance:payment-list"), query).content.decode()
+        return " ".join(strip_tags(text).split())
+
+    note = "₹10,000.00 of it by cheque, not cleared"
+    assert f"Received: ₹10,500.00 · {note}" in shown()
+    assert f"Received: ₹10,000.00 · {note}" in shown(mode="cheque")
+    assert note not in shown(mode="cash")
+    cleared(cheque)
+    assert note not in shown()

@@ -182,7 +182,10 @@ def payment_list(request):
         ids_first=True,
         export=PAYMENTS,
         filename="payments",
-        context=lambda: {"total": _list_total(filters, payments)},
+        context=lambda: {
+            "total": _list_total(filters, payments),
+            "uncleared": ZERO if filters.shows_cancelled else payments.uncleared().total(),
+        },
     )
 
 
