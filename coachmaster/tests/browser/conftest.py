@@ -5,9 +5,15 @@ import axe_playwright_python
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
+from academics.tests.factories import DailyBatchFactory
+from accounts.tests.factories import StudentFactory
+from finance.tests.factories import enrolled
+
 from . import chromium as chromium_path
+from .desk import Desk
 
 PHONE = {
     "viewport": {"width": 360, "height": 800},
@@ -103,6 +109,47 @@ def browse(chromium, live_server):
     for context in contexts:
         context.close()
     assert problems == []
+
+
+@pytest.fixture
+def desk(browse, admin):
+    """The Desk of the clerk Anita Rao, signed in."""
+    return Desk(browse(admin))
+
+
+@pytest.fixture
+def jee(live_server, instructor):
+    """The batch JEE Morning with classes every day from today, for ₹12,000."""
+    return DailyBatchFactory(
+        name="JEE Morning",
+        instructor=instructor,
+        course__name="JEE",
+        starts_on=timezone.localdate(),
+        capacity=40,
+    )
+
+
+@pytest.fixture
+def asha(jee):
+    """Asha Verma, enrolled from today: ₹12,000 are due today."""
+    student = StudentFactory(
+        user__full_name="Asha Verma",
+        user__phone="9876543210",
+        guardian_name="Sunita Verma",
+        guardian_phone="9811112222",
+    )
+    return enrolled(student=student, batch=jee).student
+
+
+@pytest.fixture
+def vivek(jee):
+    """The brother of Asha, enrolled from today."""
+    student = StudentFactory(
+        user__full_name="Vivek Verma",
+        guardian_name="Sunita Verma",
+        guardian_phone="9811112222",
+    )
+    return enrolled(student=student, batch=jee).student
 
 
 def violations(page, *rules):
