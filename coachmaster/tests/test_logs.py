@@ -399,7 +399,8 @@ def test_imported_file(client_of, admin, console, commit):
 
     commit(lambda: client.post(reverse("imports:import-apply", args=[upload.pk])))
 
-    (line,) = console.events()
+    recorded, line = console.events()
+    assert fields(recorded)["event"] == "bulk action"
     assert fields(line) == {
         "event": "file imported",
         "upload": upload.pk,

@@ -42,7 +42,9 @@ def number_of(receipt):
 
 def test_each_hit_says_why_it_was_found(client_of, admin, asha):
     client = client_of(admin)
-    StudentFactory(user__full_name="Ravi Iyer", admission_number="25-99999")
+    StudentFactory(
+        user__full_name="Ravi Iyer", user__email="ravi@example.com", admission_number="25-99999"
+    )
     receipt = paid(student=asha, amount="1.00")
     paid(student=asha, amount="2.00", mode=Mode.UPI, reference="4123 5678 9012")
     paid(
