@@ -40,7 +40,7 @@ def rows(client, **query):
 
 def test_list_shows_batch_and_dues_of_each_student(client_of, admin, students):
     today = timezone.localdate()
-    listed = rows(client_of(admin), role="Student")
+    listed = rows(client_of(admin), role="Student", sort="name")
 
     due = [f"{day.day} {day:%b}" for day in (today + DAY, today - DAY, today - 7 * DAY)]
     assert [(name, batch) for name, batch, _ in listed] == [
@@ -59,6 +59,20 @@ def test_list_shows_batch_and_dues_of_each_student(client_of, admin, students):
         assert dues.startswith(words)
 
 
+def test_overdue_people_come_first_then_by_date_then_by_name(client_of, admin, students):
+    names = [name for name, _, _ in rows(client_of(admin))]
+
+    assert names[:3] == ["Charu", "Bela", "Asha"]
+    assert names[3:] == sorted(names[3:]) and "Dev" in names
+
+
+def test_who_does_not_see_dues_gets_people_by_name(client_of, students):
+    clerk = user_with("accounts.see_whole_institute", "accounts.view_user", full_name="Clara")
+    names = [name for name, _, _ in rows(client_of(clerk), sort="due")]
+
+    assert names == sorted(names)
+
+
 def test_students_with_dues_are_listed_oldest_first(client_of, admin, students):
     client = client_of(admin)
 
@@ -70,7 +84,6 @@ def test_students_with_dues_are_listed_oldest_first(client_of, admin, students):
     assert names(show="dues", sort="name", q="a") == "Asha Bela Charu"
     assert names(show="overdue") == "Charu Bela"
     assert names(show="overdue", role="Instructor") == ""
-    assert names(sort="due") == names(sort="name")
 
 
 def test_several_batches_are_all_named(client_of, admin, students):

@@ -1,3 +1,7 @@
+import datetime
+
+from django.db.models.functions import Coalesce
+
 from accounts.models import User
 from coachmaster.core.views import list_page
 from coachmaster.dashboards.exports import people_columns
@@ -9,8 +13,8 @@ SORTS = {
     "role": ["membership__group_id", "full_name"],
     "newest": ["-created_at"],
 }
-#: Of students with dues.
-DUES_SORT = {"due": ["student_profile__account__first_due_on"]}
+#: Overdue first, then by date, then people without dues.
+DUES_SORT = {"due": ["first_due_on", "full_name"]}
 
 
 def person_list(request):
@@ -20,12 +24,16 @@ def person_list(request):
     if request.GET.get("sort", "").endswith("role"):
         # True for everybody, but lets the database read people in the order of their roles.
         people = people.filter(membership__isnull=False)
+    if columns.shows_dues:
+        # The last date stands for no dues, since the databases place NULL differently.
+        due = Coalesce("student_profile__account__first_due_on", datetime.date.max)
+        people = people.annotate(first_due_on=due)
     return list_page(
         request,
         people,
         template="dashboards/people/list.html",
-        sorts=SORTS | DUES_SORT if filters.lists_dues else SORTS,
-        default_sort="due" if filters.lists_dues else "name",
+        sorts=SORTS | DUES_SORT if columns.shows_dues else SORTS,
+        default_sort="due" if columns.shows_dues else "name",
         filters=filters,
         export=people_columns(columns),
         filename="people",
