@@ -1,3 +1,4 @@
+import datetime
 import os
 from pathlib import Path
 
@@ -150,6 +151,23 @@ def vivek(jee):
         guardian_phone="9811112222",
     )
     return enrolled(student=student, batch=jee).student
+
+
+@pytest.fixture
+def ravi(live_server, instructor):
+    """Ravi Kumar in JEE Evening, for which ₹12,000 were due on the first of ten days ago.
+
+    The batch has thirty classes, of which ten were held before today.
+    """
+    today = timezone.localdate()
+    batch = DailyBatchFactory(
+        name="JEE Evening",
+        instructor=instructor,
+        starts_on=today - datetime.timedelta(days=10),
+        ends_on=today + datetime.timedelta(days=19),
+    )
+    student = StudentFactory(user__full_name="Ravi Kumar")
+    return enrolled(student=student, batch=batch).student
 
 
 def violations(page, *rules):

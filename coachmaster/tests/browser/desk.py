@@ -21,7 +21,7 @@ class Desk:
 
     def find(self, text):
         """Type in the search box of every page, and choose the first student."""
-        self.page.wait_for_load_state()
+        self.page.wait_for_load_state()  # then the box suggests students
         self.page.keyboard.press("/")
         box = self.page.get_by_label("Find a student").first
         box.fill(text)
@@ -44,6 +44,11 @@ class Desk:
 
     def field(self, label):
         return self.main.get_by_label(re.compile(rf"^\s*{re.escape(label)}", re.IGNORECASE)).first
+
+    def choose_batch(self, name):
+        label = self.main.locator("option", has_text=name).first.inner_text()
+        self.page.wait_for_load_state()  # then a choice shows its fees
+        self.field("Batch").select_option(label=label)
 
     def press(self, name):
         self.main.get_by_role("button", name=name, exact=True).first.click()

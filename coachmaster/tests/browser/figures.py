@@ -64,10 +64,8 @@ def _figures_of(office, student):
     assert unpaid == max(balance, ZERO)
     paid, fee = fees["total_paid"], fees["total_fee"]
 
-    _see(
-        office.text("dashboards:student-page", key),
-        f"{dues} {display(paid)} of {display(fee)} paid",
-    )
+    of_fee = f" {display(paid)} of {display(fee)} paid" if fee or paid else ""
+    _see(office.text("dashboards:student-page", key), f"Fees Details {dues}{of_fee}")
     tiles = office.text("finance:student-fees", key)
     _see(tiles, f"Total fee {short(fee)}", f"Total paid {short(paid)}")
     if balance >= ZERO:
