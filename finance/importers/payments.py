@@ -60,8 +60,8 @@ TAKES_OVER_OLD_BOOKS = (SEE_WHOLE_INSTITUTE, "finance.change_receiptseries")
 class PaymentImporter(Importer):
     """Payments are identified by receipt number, else reference, else student, date and amount.
 
-    The limits of the payment page hold, except at a shell and for who sets where receipts start:
-    they take over old books.
+    The limits of the payment page hold, and cheques wait for the bank as there, except at a shell
+    and for who sets where receipts start: they take over old books.
     """
 
     noun = ("payment", "payments")
@@ -119,6 +119,7 @@ class PaymentImporter(Importer):
             student_ids={row["student"] for row in rows},
             days={row["paid_on"] for row in rows},
             by=self.by,
+            old_books=not self._enforces_limits,
         )
         self._active = bulk.active_payments() if self._enforces_limits else None
         for row in rows:
@@ -146,7 +147,6 @@ class PaymentImporter(Importer):
                 result.add_errors(row, error, "student")
             else:
                 payments.append(payment)
-                statuses[row["student"]] = statuses[row["student"]].after(row["amount"])
         if result.is_valid:
             bulk.write(payments)
             result.created_ids += [payment.pk for payment in payments]
@@ -154,15 +154,16 @@ class PaymentImporter(Importer):
 
     def _payment(self, row, student, statuses, bulk):
         series, number = row["number"]
+        cheque_on = row.get("cheque_on", row["paid_on"])
         received = ReceivedMoney(
             amount=row["amount"],
             paid_on=row["paid_on"],
             mode=row["mode"],
             reference=row.get("reference", ""),
-            cheque_on=row.get("cheque_on", row["paid_on"]),
+            cheque_on=cheque_on,
             notes=_notes(row),
             token=row["token"],
-            has_cleared=True,
+            has_cleared=bulk.has_cleared(cheque_on),
         )
         payment = build_payment(
             student=student,
@@ -177,6 +178,9 @@ class PaymentImporter(Importer):
             check_proof(received)
             check_limits(payment, self._active[student.pk], bulk.today, bulk.institute)
             self._active[student.pk].append(payment)
+        statuses[student.pk] = statuses[student.pk].after(
+            payment.amount, is_cleared=received.is_cleared
+        )
         return payment
 
 

@@ -21,13 +21,14 @@ BATCH_SIZE = 500
 
 
 class BulkPayments:
-    """Records many payments inside the transaction of the caller; their cheques have cleared.
+    """Records many payments inside the transaction of the caller.
 
-    The rows are locked when the object is created.
+    The rows are locked when the object is created. In ``old_books`` cheques have cleared.
     """
 
-    def __init__(self, *, student_ids, days, by, kind=ReceiptSeries.Kind.RECEIPT):
+    def __init__(self, *, student_ids, days, by, old_books, kind=ReceiptSeries.Kind.RECEIPT):
         self.by = by
+        self._old_books = old_books
         self.today = timezone.localdate()
         first_days = {financial_year(day): day for day in days}
         self._series = {
@@ -40,6 +41,10 @@ class BulkPayments:
             series.last_closed = closed
         self.institute, self.letterhead = Letterhead.objects.current()
         self._days = set()
+
+    def has_cleared(self, cheque_on):
+        """Return whether a cheque of that date counts as paid: no bank takes one before it."""
+        return self._old_books and cheque_on <= self.today
 
     def reserve_number(self, paid_on):
         series = self._series[financial_year(paid_on)]
@@ -66,9 +71,13 @@ class BulkPayments:
         ]
         LiveReference.objects.bulk_create(references, batch_size=BATCH_SIZE)
         clearings = [
-            ChequeClearing(payment=payment, cleared_on=payment.paid_on, cleared_by=self.by)
+            ChequeClearing(
+                payment=payment,
+                cleared_on=max(payment.paid_on, payment.cheque_on),
+                cleared_by=self.by,
+            )
             for payment in payments
-            if payment.mode == Mode.CHEQUE
+            if payment.mode == Mode.CHEQUE and self.has_cleared(payment.cheque_on)
         ]
         ChequeClearing.objects.bulk_create(clearings, batch_size=BATCH_SIZE)
         self._days.update(payment.paid_on for payment in payments)

@@ -317,7 +317,11 @@ def import_payment(student):
     """Import an opening payment of ₹700."""
     today = timezone.localdate()
     receiving = BulkPayments(
-        student_ids=[student.pk], days=[today], by=None, kind=ReceiptSeries.Kind.OPENING
+        student_ids=[student.pk],
+        days=[today],
+        by=None,
+        old_books=True,
+        kind=ReceiptSeries.Kind.OPENING,
     )
     series, number = receiving.reserve_number(today)
     payment = build_payment(

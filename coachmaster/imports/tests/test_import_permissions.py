@@ -19,7 +19,9 @@ from coachmaster.core.exceptions import Conflict
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.imports.kinds import KINDS
 from coachmaster.imports.models import Import
-from finance.models import Payment
+from finance.checks import find_problems
+from finance.models import Account, Payment, Refund
+from finance.services.bulk_actions import undo_bulk_action
 from finance.tests.factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
@@ -412,6 +414,51 @@ def test_payments_of_a_file_have_the_limits_of_the_page(imported, admin, student
     # Who sets where receipts start takes over old books.
     assert imported(admin, "payments", text) == []
     assert Payment.objects.count() == text.count("asha")
+
+
+def cheques_of_a_file(imported, user, student):
+    """Import ₹4,000 by a cheque of today and ₹5,000 by a post-dated one, for dues of ₹10,000."""
+    enrolled(student=student, fee="10000.00")
+    today = timezone.localdate()
+    later = today + datetime.timedelta(days=60)
+    text = (
+        "student,amount,date,mode,cheque no,cheque date\n"
+        f"asha@example.com,4000,{today},cheque,000777,{today}\n"
+        f"asha@example.com,5000,{today},cheque,000778,{later}\n"
+    )
+    assert imported(user, "payments", text) == []
+    return Payment.objects.order_by("pk")
+
+
+def test_cheques_of_a_file_wait_for_the_bank_as_on_the_page(imported, client_of, student):
+    clerk = importer_with("finance.add_payment", "finance.view_payment", "finance.add_refund")
+
+    first, second = cheques_of_a_file(imported, clerk, student)
+
+    assert (first.is_cleared, second.is_cleared) == (False, False)
+    assert (first.balance_after, second.balance_after) == (10_000, 10_000)
+    account = Account.objects.get(pk=student.pk)
+    assert (account.balance, account.uncleared) == (10_000, 9_000)
+    client, refund = client_of(clerk), reverse("finance:refund-create", args=[first.pk])
+    sent = {"amount": "9", "mode": "cash", "reason": "Left", "refunded_on": timezone.localdate()}
+    client.post(refund, sent)
+    assert not Refund.objects.exists()
+    assert not list(find_problems())
+
+
+def test_cheques_of_old_books_have_cleared_unless_post_dated(imported, admin, student):
+    first, second = cheques_of_a_file(imported, admin, student)
+
+    assert (first.clearing.cleared_on, second.is_cleared) == (timezone.localdate(), False)
+    assert (first.balance_after, second.balance_after) == (6_000, 6_000)
+    account = Account.objects.get(pk=student.pk)
+    assert (account.balance, account.uncleared) == (6_000, 5_000)
+    assert not list(find_problems())
+
+    undo_bulk_action(action=Import.objects.get().action, by=admin, reason="Wrong file")
+    account.refresh_from_db()
+    assert (account.balance, account.uncleared) == (10_000, 0)
+    assert not list(find_problems())
 
 
 def test_cash_recorded_before_counts_for_the_limit_of_a_file(imported, student):

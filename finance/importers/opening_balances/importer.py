@@ -81,6 +81,7 @@ class OpeningBalanceImporter(Importer):
             student_ids=(),
             days={balance["paid_on"] for balance in balances if balance.get("paid")},
             by=None,
+            old_books=True,
             kind=ReceiptSeries.Kind.OPENING,
         )
         save_students(balances, result, by=self.by)
