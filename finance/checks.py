@@ -14,6 +14,7 @@ from .models import (
     Account,
     BulkAction,
     BulkActionKind,
+    BulkActionRow,
     Charge,
     ChargeKind,
     ChequeClearing,
@@ -302,15 +303,22 @@ def tuition():
 
 
 def drawers():
-    """A drawer opens with the cash of its last close, and adds up; differences have a note."""
+    """A drawer opens with the cash of its last close, and adds up; differences have a note.
+
+    The first close opens with the cash of the days before it, without that of old books.
+    """
     counted = {}
+    old = set(BulkActionRow.objects.of_old_books(Payment).values_list("object_id", flat=True))
     closes = DayClose.objects.select_related("person").order_by("person", "closed_on")
     for close in closes.iterator(CHUNK):
-        carried = counted.get(close.person_id, ZERO)
+        if is_first := close.person_id not in counted:
+            carried = _drawer_cash(close.person_id, without=old, booked_on__lt=close.closed_on)
+        else:
+            carried = counted[close.person_id]
         if close.opening_cash != carried and not close.opening_note:
             yield (
                 f"Day close {close}: it opens with {display(close.opening_cash)} without a reason, "
-                f"the last close left {display(carried)}."
+                f"the {'days before' if is_first else 'last close'} left {display(carried)}."
             )
         expected = close.opening_cash + close.system_cash - close.banked_cash
         if close.counted_cash != expected and not close.note:
@@ -321,30 +329,28 @@ def drawers():
         counted[close.person_id] = close.counted_cash
 
 
+def _drawer_cash(person, *, without=(), **booked):
+    """Return the cash of entries of a person (id); ``without`` are payments (ids) left out."""
+    own = Payment.objects.filter(received_by=person, mode=Mode.CASH, **booked)
+    voids = Reversal.objects.filter(voided_by=person, payment__mode=Mode.CASH, **booked)
+    refunds = Refund.objects.filter(refunded_by=person, mode=Mode.CASH, **booked)
+    cash = -sum(refunds.values_list("amount", flat=True), ZERO)
+    for pk, amount, day, voided_on in own.values_list(
+        "pk", "amount", "booked_on", "reversal__booked_on"
+    ):
+        cash += amount if voided_on != day and pk not in without else ZERO
+    for pk, amount, day, received_on in voids.values_list(
+        "payment", "payment__amount", "booked_on", "payment__booked_on"
+    ):
+        cash -= amount if received_on != day and pk not in without else ZERO
+    return cash
+
+
 def day_closes():
     """The cash of a closed day follows from its entries; nothing was entered later."""
     for close in DayClose.objects.select_related("person").order_by("pk").iterator(CHUNK):
         day, person, at = close.closed_on, close.person_id, close.closed_at
-        own = Payment.objects.filter(received_by=person, mode=Mode.CASH, booked_on=day)
-        voids = Reversal.objects.filter(voided_by=person, booked_on=day, payment__mode=Mode.CASH)
-        refunds = Refund.objects.filter(refunded_by=person, mode=Mode.CASH, booked_on=day)
-        cash = sum(
-            (
-                amount
-                for amount, void_booked_on in own.values_list("amount", "reversal__booked_on")
-                if not void_booked_on or void_booked_on > day
-            ),
-            ZERO,
-        )
-        cash -= sum(
-            (
-                amount
-                for amount, booked in voids.values_list("payment__amount", "payment__booked_on")
-                if booked < day
-            ),
-            ZERO,
-        )
-        cash -= sum(refunds.values_list("amount", flat=True), ZERO)
+        cash = _drawer_cash(person, booked_on=day)
         if cash != close.system_cash:
             yield (
                 f"Day close {close}: {display(close.system_cash)} was expected, "

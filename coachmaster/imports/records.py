@@ -28,6 +28,7 @@ def record_import(importer, result, file_name):
         details={
             "kind": kind.slug,
             "changed": result.changed,
+            "old_books": importer.is_of_old_books,
         },
     )
 

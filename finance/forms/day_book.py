@@ -80,13 +80,11 @@ class DayCloseForm(forms.Form):
     seen_cash = AmountField(allow_negative=True, required=False, widget=forms.HiddenInput)
 
     def __init__(self, data, *, carried, available):
-        initial = {"opening_cash": carried, "banked_cash": ZERO, "seen_cash": available}
+        initial = {"opening_cash": carried.amount, "banked_cash": ZERO, "seen_cash": available}
         super().__init__(data, initial=initial)
         self.fields[
             "opening_cash"
-        ].help_text = (
-            f"Carried from the last close: {display(carried)}. Another amount needs a reason."
-        )
+        ].help_text = f"{carried.origin}: {display(carried.amount)}. Another amount needs a reason."
 
     def clean_banked_cash(self):
         return self.cleaned_data["banked_cash"] or ZERO

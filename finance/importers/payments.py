@@ -99,8 +99,8 @@ class PaymentImporter(Importer):
     ]  # fmt: skip
 
     @property
-    def _enforces_limits(self):
-        return self.by is not None and not self.by.has_perms(TAKES_OVER_OLD_BOOKS)
+    def is_of_old_books(self):
+        return self.by is None or self.by.has_perms(TAKES_OVER_OLD_BOOKS)
 
     def check(self, row):
         check_payment_date(row["paid_on"], timezone.localdate())
@@ -119,9 +119,9 @@ class PaymentImporter(Importer):
             student_ids={row["student"] for row in rows},
             days={row["paid_on"] for row in rows},
             by=self.by,
-            old_books=not self._enforces_limits,
+            old_books=self.is_of_old_books,
         )
-        self._active = bulk.active_payments() if self._enforces_limits else None
+        self._active = None if self.is_of_old_books else bulk.active_payments()
         for row in rows:
             row["number"] = bulk.reserve_number(row["paid_on"])
             result.add_created(row)

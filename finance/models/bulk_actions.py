@@ -98,6 +98,11 @@ class BulkActionRowQuerySet(ScopedQuerySet):
         kind = ContentType.objects.get_for_model(model)
         return self.filter(content_type=kind, action__undone_at__isnull=False)
 
+    def of_old_books(self, model):
+        """Limit to rows of ``model`` that were imported from books kept before."""
+        kind = ContentType.objects.get_for_model(model)
+        return self.filter(content_type=kind, action__details__old_books=True)
+
 
 class BulkActionRow(models.Model):
     """A row that a bulk action made or changed."""

@@ -31,7 +31,8 @@ class DayClose(models.Model):
     """The closed day book of a person, with the cash of their drawer. Append-only.
 
     Opening cash, plus the cash of the day, less cash taken to the bank, is the expected cash. The
-    cash counted is the opening cash of the person's next close.
+    cash counted is the opening cash of the person's next close; the first one opens with the cash
+    of all days before.
     """
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

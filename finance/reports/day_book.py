@@ -5,14 +5,21 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db.models import Count, Sum
+from django.db.models import Case, Count, F, Min, Sum, When
 
 from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.money import ZERO
-from finance.models import Mode, Payment, Refund, Reversal
+from finance.models import BulkActionRow, Mode, Payment, Refund, Reversal
 
 #: The name for entries without a person, which were imported at the shell.
 IMPORTED = "Imported"
+
+#: The person whose receipts or drawer a cancellation reduces. A receipt that is cancelled in the
+#: book of its own day was never in the drawer of another person than its receiver; later, the
+#: person who cancels it has to find the money.
+_HOLDER = Case(
+    When(payment__booked_on=F("booked_on"), then="payment__received_by"), default="voided_by"
+)
 
 
 def _amounts():
@@ -61,12 +68,7 @@ class PersonReceipts:
 
 @dataclass
 class Cancellation:
-    """A cancelled receipt, a bounced cheque or a refund.
-
-    ``holder`` is the person whose receipts or drawer it reduces. A receipt that is cancelled in
-    the book of its own day was never in the drawer of another person than its receiver; later, the
-    person who cancels it has to find the money.
-    """
+    """A cancelled receipt, a bounced cheque or a refund; ``holder`` as in `_HOLDER`."""
 
     label: str
     number: str
@@ -128,12 +130,13 @@ class DayBook:
             row.receipts += number
 
     def _cancellations(self):
-        reversals = Reversal.objects.filter(booked_on=self.on).select_related(
+        reversals = Reversal.objects.filter(booked_on=self.on).annotate(holder=_HOLDER)
+        reversals = reversals.select_related(
             "payment__student__user", "payment__received_by", "voided_by"
         )
         for reversal in reversals.order_by("payment__receipt_number"):
             payment = reversal.payment
-            is_same_book = payment.booked_on == self.on
+            is_receivers = reversal.holder == payment.received_by_id
             yield _cancellation(
                 payment,
                 label=reversal.label,
@@ -141,7 +144,7 @@ class DayBook:
                 mode=payment.mode,
                 amount=payment.amount,
                 by=reversal.voided_by,
-                holder=payment.received_by if is_same_book else reversal.voided_by,
+                holder=payment.received_by if is_receivers else reversal.voided_by,
                 reason=reversal.reason,
             )
 
@@ -228,6 +231,30 @@ class DayBook:
                 row.by_name or IMPORTED,
                 row.reason,
             )
+
+
+def cash_before(person, on):
+    """Return the cash that entries of ``person`` before the day ``on`` left, and their first day.
+
+    Old books are left out: their cash was never in a drawer here.
+    """
+    old = BulkActionRow.objects.of_old_books(Payment).values("object_id")
+    received = Payment.objects.filter(received_by=person, mode=Mode.CASH).exclude(pk__in=old)
+    cancelled = Reversal.objects.annotate(holder=_HOLDER).filter(
+        holder=person.pk, payment__mode=Mode.CASH
+    )
+    cancelled = cancelled.exclude(payment__in=old)
+    refunded = Refund.objects.filter(refunded_by=person, mode=Mode.CASH)
+    cash, days = ZERO, []
+    for rows, amount, sign in (
+        (received, "amount", 1),
+        (cancelled, "payment__amount", -1),
+        (refunded, "amount", -1),
+    ):
+        found = rows.filter(booked_on__lt=on).aggregate(sum=Sum(amount), first=Min("booked_on"))
+        cash += sign * (found["sum"] or ZERO)
+        days.append(found["first"])
+    return cash, min(filter(None, days), default=None)
 
 
 def receipts_on(on, person=None):

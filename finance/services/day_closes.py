@@ -1,3 +1,7 @@
+import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Min
@@ -8,7 +12,20 @@ from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import ZERO, display
 from finance.locks import closed_days, lock_series
 from finance.models import DayClose, Mode, Payment, ReceiptSeries, Refund, Reversal
-from finance.reports.day_book import DayBook
+from finance.reports.day_book import DayBook, cash_before
+
+
+class CarriedCash(NamedTuple):
+    """The cash in a drawer when a day begins; ``since`` is the first day if none was closed."""
+
+    amount: Decimal
+    since: datetime.date | None = None
+
+    @property
+    def origin(self):
+        if self.since:
+            return f"Cash of the days since {format_date(self.since)} that were not closed"
+        return "Carried from the last close"
 
 
 def expected_cash(person, on):
@@ -16,10 +33,11 @@ def expected_cash(person, on):
     return DayBook(on, person.pk).total.net_of(Mode.CASH)
 
 
-def carried_cash(person):
-    """Return the cash that was in the drawer of ``person`` at the last close."""
-    counted = DayClose.objects.filter(person=person).order_by("-closed_on")
-    return counted.values_list("counted_cash", flat=True).first() or ZERO
+def carried_cash(person, on):
+    """Return the CarriedCash that is in the drawer of ``person`` when the day ``on`` begins."""
+    closes = DayClose.objects.filter(person=person).order_by("-closed_on")
+    counted = closes.values_list("counted_cash", flat=True).first()
+    return CarriedCash(*cash_before(person, on)) if counted is None else CarriedCash(counted)
 
 
 def first_open_day(person, after):
@@ -49,19 +67,19 @@ def close_day(
 ):
     """Close a day of ``person``; later entries are counted on their next open day.
 
-    ``opening_cash`` is carried from the last close if it is None. Raise Conflict if ``seen_cash``,
+    ``opening_cash`` is the carried cash if it is None. Raise Conflict if ``seen_cash``,
     the cash before the bank as shown to ``by``, is no longer right.
     """
     if on > timezone.localdate():
         raise ValidationError(f"{format_date(on)} is in the future. Close it that evening.")
     _lock_entries(on)
     _check_order(person, on, whose="Your" if by in (None, person) else f"{person.full_name}’s")
-    carried, cash = carried_cash(person), expected_cash(person, on)
-    _check_seen(seen_cash, carried + cash)
+    carried, cash = carried_cash(person, on), expected_cash(person, on)
+    _check_seen(seen_cash, carried.amount + cash)
     close = DayClose(
         person=person,
         closed_on=on,
-        opening_cash=carried if opening_cash is None else opening_cash,
+        opening_cash=carried.amount if opening_cash is None else opening_cash,
         opening_note=opening_note,
         system_cash=cash,
         banked_cash=banked_cash,
@@ -103,9 +121,9 @@ def _check_seen(seen, now):
 def _check_cash(close, carried):
     expected, counted = close.expected_cash, close.counted_cash
     errors = {}
-    if close.opening_cash != carried and not close.opening_note:
+    if close.opening_cash != carried.amount and not close.opening_note:
         errors["opening_note"] = (
-            f"At the last close there was {display(carried)}. Explain the difference."
+            f"{carried.origin}: {display(carried.amount)}. Explain the difference."
         )
     if counted < ZERO and counted < expected:
         errors["counted_cash"] = _below_zero_message(expected)

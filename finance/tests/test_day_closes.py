@@ -9,14 +9,17 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connections, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.roles import ADMIN
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, user_with
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
+from coachmaster.imports.models import Import
 from finance import checks
-from finance.models import DayClose
+from finance.models import DayClose, Payment
 from finance.services.cancellations import cancel_receipt
 from finance.services.day_closes import close_day
 from finance.services.refunds import refund_payment
@@ -74,7 +77,12 @@ def test_close_adds_up_opening_receipts_refunds_and_bank(client_of, admin, stude
         answer = client.post(CLOSE, sent, follow=True)
 
     context = page.context
-    assert (context["carried"], context["received"], context["refunded"], context["expected"]) == (
+    assert (
+        context["carried"].amount,
+        context["received"],
+        context["refunded"],
+        context["expected"],
+    ) == (
         rupees("500.00"),
         rupees("3000.00"),
         rupees("200.00"),
@@ -99,7 +107,7 @@ def test_other_opening_cash_needs_a_reason(client_of, admin, student):
 
         refused = client.post(CLOSE, {"opening_cash": "100", "counted_cash": "600"})
         assert refused.context["form"].errors == {
-            "opening_note": ["At the last close there was ₹0.00. Explain the difference."]
+            "opening_note": ["Carried from the last close: ₹0.00. Explain the difference."]
         }
         sent = {"opening_cash": "100", "opening_note": "Change money", "counted_cash": "600"}
         client.post(CLOSE, sent)
@@ -127,6 +135,107 @@ def test_drawers_of_two_people_are_carried_apart(admin, clerk, student):
     assert not list(checks.find_problems())
 
 
+def import_cash(client, student, amount, on):
+    text = f"student,amount,date,mode\n{student.admission_number},{amount},{on},cash\n"
+    file = SimpleUploadedFile("rows.csv", text.encode())
+    client.post(reverse("imports:import-list"), {"kind": "payments", "file": file})
+    upload = Import.objects.latest("pk")
+    client.post(reverse("imports:import-apply", args=[upload.pk]))
+    assert Payment.objects.filter(student=student, amount=amount, paid_on=on).exists()
+
+
+@pytest.fixture
+def never_closed(client_of, admin, clerk, student):
+    """Cash of Anita before Thursday: ₹4,790, and ₹9,000 of old books. She closed no day."""
+    with time_machine.travel(MONDAY, tick=False):
+        first = paid(student=student, amount="5000.00", by=admin)
+        paid(student=student, amount="900.00", mode="upi", by=admin)
+        wrong = paid(student=student, amount="7.00", by=admin)
+        cancel_receipt(payment=wrong, reason="Typing error", by=clerk)
+        of_clerk = paid(student=student, amount="60.00", by=clerk)
+    with time_machine.travel(MONDAY + DAY, tick=False):
+        import_cash(client_of(admin), student, 9000, (MONDAY - 9 * DAY).date())
+        refund(paid(student=student, amount="50.00", by=admin), "20.00", by=admin)
+        refund(first, "180.00", by=admin)
+    with time_machine.travel(MONDAY + 2 * DAY, tick=False):
+        cancel_receipt(payment=of_clerk, reason="Not paid", by=admin)
+    with time_machine.travel(MONDAY + 3 * DAY, tick=False):
+        paid(student=student, amount="100.00", by=admin)
+        yield timezone.localdate()
+
+
+def test_first_close_opens_with_the_cash_of_the_days_before(client_of, admin, never_closed):
+    client = client_of(admin)
+
+    page = client.get(CLOSE)
+    assert page.context["carried"] == (rupees("4790.00"), MONDAY.date())
+    assert page.context["expected"] == rupees("4890.00")
+    text = " ".join(page.content.decode().split())
+    assert "<dt>Cash of the days since 1 Jun 2026 that were not closed</dt>" in text
+    assert "not closed: ₹4,790.00. Another amount needs a reason." in text
+
+    refused = client.post(CLOSE, {"opening_cash": "0", "counted_cash": "100"})
+    assert refused.context["form"].errors == {
+        "opening_note": [
+            "Cash of the days since 1 Jun 2026 that were not closed: ₹4,790.00. "
+            "Explain the difference."
+        ]
+    }
+    refused = client.post(CLOSE, {"counted_cash": "100"})
+    assert list(refused.context["form"].errors) == ["note"]
+
+    client.post(CLOSE, {"counted_cash": "4890"})
+    close = close_of(admin, never_closed)
+    assert (close.opening_cash, close.system_cash, close.difference) == (
+        rupees("4790.00"),
+        rupees("100.00"),
+        rupees("0.00"),
+    )
+    assert not list(checks.find_problems())
+    with time_machine.travel(MONDAY + 4 * DAY, tick=False):
+        assert client_of(admin).get(CLOSE).context["carried"] == (rupees("4890.00"), None)
+
+
+def test_verify_reports_a_first_close_without_the_cash_of_the_days_before(admin, never_closed):
+    DayClose.objects.create(
+        person=admin, closed_on=never_closed, system_cash=rupees("100"), counted_cash=rupees("100")
+    )
+
+    assert list(checks.find_problems()) == [
+        "Day close Anita Rao, 2026-06-04: it opens with ₹0.00 without a reason, the days before "
+        "left ₹4,790.00."
+    ]
+
+
+def test_cash_that_a_clerk_imports_for_an_earlier_day_is_in_their_drawer(client_of, student):
+    desk = user_with(
+        SEE_WHOLE_INSTITUTE, "imports.add_import", "finance.add_payment", "finance.add_dayclose"
+    )
+    with time_machine.travel(MONDAY, tick=False):
+        client = client_of(desk)
+        import_cash(client, student, 500, (MONDAY - DAY).date())
+        page = client.get(CLOSE)
+
+    assert page.context["carried"] == (rupees("500.00"), (MONDAY - DAY).date())
+
+
+def test_form_of_the_first_close_needs_the_same_queries_after_many_days(
+    client_of, admin, student, queries_of
+):
+    client = client_of(admin)
+
+    def queries_after(days):
+        for day in range(days):
+            with time_machine.travel(MONDAY + day * DAY, tick=False):
+                other = paid(student=student, amount="1.00", by=admin)
+                cancel_receipt(payment=other, reason="x", by=admin)
+                refund(paid(student=student, amount="5.00", by=admin), "5.00", by=admin)
+        client.get(CLOSE)
+        return queries_of(lambda: client.get(CLOSE))
+
+    assert queries_after(1) == queries_after(9)
+
+
 @pytest.fixture
 def below_zero(admin, student):
     """Monday: ₹200 received by card. Tuesday: ₹50 of it refunded in cash, nothing received."""
@@ -152,7 +261,7 @@ def test_drawer_below_zero_is_closed_with_a_note(
     assert not list(checks.find_problems())
     with time_machine.travel(MONDAY + 2 * DAY, tick=False):
         page = client_of(admin).get(CLOSE)
-    assert page.context["carried"] == rupees(next_opening)
+    assert page.context["carried"].amount == rupees(next_opening)
 
 
 @pytest.mark.parametrize("counted", ["-50.01", "-1000"])

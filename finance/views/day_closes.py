@@ -82,8 +82,8 @@ def _closed_message(close, user):
 
 def _drawer(person, on):
     """Return the cash of ``person`` before it is counted, as parts of a page."""
-    total, carried = DayBook(on, person.pk).total, day_closes.carried_cash(person)
-    expected = carried + total.net_of(Mode.CASH)
+    total, carried = DayBook(on, person.pk).total, day_closes.carried_cash(person, on)
+    expected = carried.amount + total.net_of(Mode.CASH)
     return {"carried": carried, "expected": expected, **_cash_lines(total)}
 
 

@@ -26,6 +26,8 @@ class Importer:
     #: Permissions of the pages that add such records, and of those that change them.
     add_permissions: tuple[str, ...] = ()
     change_permissions: tuple[str, ...] = ()
+    #: Whether the records are those of books kept before, not of work done here.
+    is_of_old_books = False
     #: The user who imports; None at a shell, where nothing is forbidden.
     by = None
 

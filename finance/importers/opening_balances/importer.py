@@ -30,6 +30,7 @@ class OpeningBalanceImporter(Importer):
     noun = ("row", "rows")
     model = Enrollment
     label_columns = ("full_name", "batch")
+    is_of_old_books = True
     columns = COLUMNS
     add_permissions = (
         "accounts.add_user",
