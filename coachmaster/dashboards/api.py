@@ -59,8 +59,12 @@ class RecentEnrollment(EnrollmentOut):
 class AdminDashboard(Schema):
     """The figures of the institute today. Amounts in rupees."""
 
-    collected_today: Rupees = Field(description="Payments of today.", examples=[15000])
-    collected_this_month: Rupees = Field(description="Payments of this month.", examples=[240000])
+    collected_today: Rupees = Field(
+        description="Payments of today, cheques from the day they clear.", examples=[15000]
+    )
+    collected_this_month: Rupees = Field(
+        description="Payments of this month, cheques from the day they clear.", examples=[240000]
+    )
     owed: Rupees = Field(
         description="Dues of all students, including future installments.", examples=[510000]
     )

@@ -18,14 +18,13 @@ from coachmaster.core.money import ZERO, display, short
 from coachmaster.tests.api import Caller
 
 
-class Office:
-    """The pages and the API as an Admin sees them, by the test client."""
+class Reader:
+    """Read the pages and the API as a person sees them, by the test client."""
 
-    def __init__(self):
-        self.user = User.objects.filter(membership__group__name=ADMIN).first()
+    def __init__(self, user):
         self.client = Client()
-        self.client.force_login(self.user)
-        self.api = Caller(self.user)
+        self.client.force_login(user)
+        self.api = Caller(user)
 
     def text(self, name, *args, **query):
         """Return the visible text of a page, in one line."""
@@ -48,7 +47,7 @@ def figures(*students):
 
     Also compares the totals of the institute, and runs `manage.py verify`.
     """
-    office = Office()
+    office = Reader(User.objects.filter(membership__group__name=ADMIN).first())
     found = [_figures_of(office, student) for student in students]
     _check_totals(office)
     call_command("verify", stdout=io.StringIO())
@@ -66,6 +65,8 @@ def _figures_of(office, student):
 
     of_fee = f" {display(paid)} of {display(fee)} paid" if fee or paid else ""
     _see(office.text("dashboards:student-page", key), f"Fees Details {dues}{of_fee}")
+    own_page = Reader(student.user).text("dashboards:student-dashboard")
+    _see(own_page, f"Fees Details {dues}{of_fee}")
     tiles = office.text("finance:student-fees", key)
     _see(tiles, f"Total fee {short(fee)}", f"Total paid {short(paid)}")
     if balance >= ZERO:
@@ -114,6 +115,12 @@ def _check_totals(office):
         _see(dues_list, "No dues")
     more = f" · {short(due_today)} due today" if due_today else ""
     _see(dashboard, f"Dues {short(balance)} {number}{more}", f"Overdue {short(overdue)}")
+    api = office.api.get("/dashboard/admin")
+    assert [_decimal(api[name]) for name in ("owed", "overdue", "due_today")] == [
+        balance,
+        overdue,
+        due_today,
+    ]
     _check_payments(office, students, fees, dashboard, today)
 
 
