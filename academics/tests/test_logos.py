@@ -38,6 +38,14 @@ def huge_png(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def with_text_as_resolution():
+    """A JPEG that was held upright, whose EXIF has text where a number belongs."""
+    held = struct.pack("<HHII", 0x0112, 3, 1, 6)
+    resolution = struct.pack("<HHI4s", 0x011A, 2, 4, b"abc\0")
+    entries = struct.pack("<H", 2) + held + resolution + struct.pack("<I", 0)
+    return picture("JPEG", exif=b"Exif\0\0II*\0" + struct.pack("<I", 8) + entries)
+
+
 def upload(client, content, name="logo.png"):
     return client.post(PAGE, {"file": SimpleUploadedFile(name, content)})
 
@@ -100,6 +108,7 @@ HOSTILE = {
     "0 x 0": (huge_png(0, 0), NOT_A_PICTURE),
     "truncated PNG": (picture(size=(500, 500), mode="RGB")[:200], DAMAGED),
     "truncated JPEG": (picture("JPEG", size=(500, 500))[:-3000], DAMAGED),
+    "text in the EXIF where a number belongs": (with_text_as_resolution(), DAMAGED),
     "rows missing": (huge_png(2000, 2000), DAMAGED),
     "head only": (b"\x89PNG\r\n\x1a\n", NOT_A_PICTURE),
     "2 MB": (

@@ -11,6 +11,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ["PNG", "JPEG"]
 MOST_BYTES = 1024 * 1024
+#: What Pillow raises for damaged files, also for damaged EXIF.
+_DAMAGED = (
+    ArithmeticError, EOFError, LookupError, MemoryError, OSError, SyntaxError, TypeError,
+    ValueError, struct.error, zlib.error,
+)  # fmt: skip
 #: The longest side. Checked in the head of the file: a small file can hold a huge picture.
 MOST_PIXELS = 4000
 
@@ -35,8 +40,7 @@ def read_picture(file, *, fit_in):
         raise ValidationError("This is not a PNG or JPEG picture. Choose another file.") from None
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
-    # What Pillow raises for damaged files.
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError):
+    except _DAMAGED:
         message = "The picture is damaged. Open it in a picture program and save it again as PNG."
         raise ValidationError(message) from None
 
