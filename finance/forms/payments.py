@@ -10,6 +10,7 @@ from coachmaster.core.form_fields import (
     SingleLineFormField,
 )
 from coachmaster.core.forms import FilterForm, add_errors
+from coachmaster.core.money import display
 from finance.models import Mode, Payment, ReceiptSeries, Reversal
 from finance.services.payments import ExceedsDues, PossibleDuplicate
 
@@ -74,6 +75,14 @@ class BounceForm(ConfirmationMixin, forms.Form):
         required=False,
         help_text="Leave empty for no charge.",
     )
+
+    def __init__(self, data, *, most_charge, **kwargs):
+        super().__init__(data, **kwargs)
+        if most_charge is not None:
+            self.fields["charge"].help_text = (
+                f"At most {display(most_charge)}, as in the settings: your role may not charge "
+                "more. Leave empty for no charge."
+            )
 
 
 class PaymentFilter(FilterForm):

@@ -5,7 +5,7 @@ from django.utils import timezone
 from academics.models import Institute
 from coachmaster.core.dates import format_date
 from coachmaster.core.logs import log_event
-from coachmaster.core.money import ZERO
+from coachmaster.core.money import ZERO, display
 from finance.balances import refresh_accounts, refresh_day_totals
 from finance.locks import book_day, first_cancellation_day, lock_entry
 from finance.models import (
@@ -42,6 +42,10 @@ def bounce_cheque(*, payment, bounced_on, reason, by, charge=ZERO):
         )
     if not reason:
         raise ValidationError({"reason": "Enter the reason that the bank gave."})
+    most = most_bounce_charge(by)
+    if most is not None and charge > most:
+        message = f"Your role may charge {display(most)} at most, as in the settings."
+        raise ValidationError({"charge": message})
     today = timezone.localdate()
     _check_bounce_date(payment, bounced_on, today)
     reversal = _create_reversal(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
@@ -49,6 +53,13 @@ def bounce_cheque(*, payment, bounced_on, reason, by, charge=ZERO):
         _charge_bounce(payment, charge, today, by)
     refresh_accounts([payment.student_id])
     return reversal
+
+
+def most_bounce_charge(user):
+    """Return the charge in the settings, or None if ``user`` may charge any amount."""
+    if user.has_perm("finance.add_charge"):
+        return None
+    return Institute.objects.current().bounce_charge
 
 
 def _check_bounce_date(payment, bounced_on, today):

@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
+from accounts.tests.factories import user_with
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from finance import checks
 from finance.models import Account, Charge, ChargeKind, LiveReference, Reversal
 from finance.reports.day_book import DayBook
@@ -85,6 +87,26 @@ def test_bounce_charge_is_proposed_and_optional(desk, cheque):
 
     assert not Charge.objects.filter(kind=ChargeKind.BOUNCE).exists()
     assert balance(cheque) == Decimal("3000.00")
+
+
+def test_more_than_the_usual_bounce_charge_needs_the_permission_to_charge(
+    client_of, cheque, password_entered
+):
+    Institute.objects.update(bounce_charge=Decimal("350.00"))
+    client = client_of(
+        user_with(SEE_WHOLE_INSTITUTE, "finance.view_payment", "finance.add_reversal")
+    )
+    password_entered(client)
+
+    assert "At most ₹350.00, as in the settings" in client.get(page_of(cheque)).content.decode()
+    refused = returned(client, cheque, charge="350.01")
+    assert refused.context["form"].errors == {
+        "charge": ["Your role may charge ₹350.00 at most, as in the settings."]
+    }
+    assert not Reversal.objects.exists()
+
+    assert returned(client, cheque, charge="350").status_code == 302
+    assert Charge.objects.get(kind=ChargeKind.BOUNCE).amount == Decimal("350.00")
 
 
 def test_sending_the_form_twice_bounces_and_charges_once(desk, cheque):

@@ -16,7 +16,7 @@ from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, Recei
 from finance.forms.student_picker import StudentPickerForm
 from finance.ledger import fee_status, received_from
 from finance.models import DayTotal, Mode, Payment, Refund
-from finance.services.cancellations import bounce_cheque, cancel_receipt
+from finance.services.cancellations import bounce_cheque, cancel_receipt, most_bounce_charge
 from finance.services.payments import ReceivedMoney, record_payment
 
 from .student_picker import picked_student, student_picker
@@ -131,6 +131,7 @@ def payment_bounce(request, pk):
     form = BounceForm(
         request.POST or None,
         request=request,
+        most_charge=most_bounce_charge(request.user),
         initial={"bounced_on": timezone.localdate(), "charge": usual or None},
     )
     if form.is_valid() and _bounce(request, payment, form):
