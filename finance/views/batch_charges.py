@@ -7,7 +7,7 @@ from academics.models import Batch
 from accounts.models import StudentProfile
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import display
+from coachmaster.core.money import display, short
 from coachmaster.core.querysets import restricted_id
 from coachmaster.core.text import plural
 from coachmaster.core.views import form_page
@@ -15,7 +15,7 @@ from finance.forms.batch_charges import BatchChargeForm
 from finance.services.batch_charges import BatchCharge, charge_batch
 from finance.services.charges import UNDO_PROMISE
 
-from .bulk_actions import BulkRow, confirmation_page, rupees_of_button, show_result
+from .bulk_actions import BulkRow, confirmation_page, show_result
 
 CHARGE_FIELDS = ("kind", "label", "amount", "due_on", "charge_again")
 
@@ -78,7 +78,7 @@ def _confirmation(request, form, batch, charge):
         title=f"{charge}: charge {batch}",
         lead=f"{display(charge.amount)} each, due on {format_date(charge.due_on)}. "
         "Nobody is charged before you confirm.",
-        submit=f"Charge {plural(len(students), 'student')} {rupees_of_button(total)}",
+        submit=f"Charge {plural(len(students), 'student')} {short(total)}",
         back=request.path,
         back_label=f"Charge students of {batch}",
         total=total,

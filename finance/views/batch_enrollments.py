@@ -7,7 +7,7 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment
 from accounts.models import StudentProfile, User
 from coachmaster.core.dates import format_date
-from coachmaster.core.money import display
+from coachmaster.core.money import display, short
 from coachmaster.core.querysets import restricted_id
 from coachmaster.core.text import plural
 from finance.forms.batch_enrollments import BatchEnrollConfirmationForm
@@ -17,7 +17,7 @@ from finance.services.batch_enrollments import UNDO_PROMISE, enroll_several
 from finance.services.bulk_actions import digest_of, rehearse
 from finance.services.fee_plans import plan_rows
 
-from .bulk_actions import BulkRow, confirmation_page, rupees_of_button, show_result
+from .bulk_actions import BulkRow, confirmation_page, show_result
 
 MAX_STUDENTS_SHOWN = 50
 
@@ -101,7 +101,7 @@ def _confirmation(request, confirmation, batch, data, parts):
         [_confirmed_row(student, fee) for student in data["chosen"]],
         title=f"Enroll {number} in {batch}",
         lead=_terms(data["enrolled_on"], parts),
-        submit=f"Enroll {number}" + (f" · {rupees_of_button(total)}" if total else ""),
+        submit=f"Enroll {number}" + (f" · {short(total)}" if total else ""),
         back=reverse("finance:batch-enroll", args=[batch.pk]),
         back_label=f"Enroll students in {batch.name}",
         total=total,

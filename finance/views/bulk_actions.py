@@ -9,7 +9,7 @@ from django.urls import reverse
 from academics.models import Enrollment
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import display, grouped
+from coachmaster.core.money import grouped
 from coachmaster.core.text import plural
 from coachmaster.core.views import form_page, list_page
 from finance.exports import bulk_action_columns
@@ -233,8 +233,3 @@ def show_result(request, action, message, *, otherwise):
     messages.success(request, message)
     may_see = request.user.has_perm("finance.view_bulkaction")
     return redirect(action.get_absolute_url() if may_see else otherwise)
-
-
-def rupees_of_button(amount):
-    """Return rupees for a button, with paise only where there are any."""
-    return display(amount).removesuffix(".00")

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import ZERO, display
+from coachmaster.core.money import ZERO, display, short
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.core.text import plural
 from coachmaster.core.views import form_page, list_page
@@ -17,8 +17,6 @@ from finance.forms.cheques import ChequeChoiceForm, ChequeDayForm, ChequeFilter
 from finance.models import Payment
 from finance.reports.cheques import ChequeRow, ChequeState, cheque_tabs, cheques_in
 from finance.services.cheques import clear_cheques, deposit_cheques
-
-from .bulk_actions import rupees_of_button
 
 
 def cheque_list(request):
@@ -128,7 +126,7 @@ def _cheques_page(request, cheques, act, *, title, label, done, lead):
         title=title,
         template="finance/cheques/confirm.html",
         lead=lead,
-        submit=f"Mark {number} of {rupees_of_button(total)} as {done}",
+        submit=f"Mark {number} of {short(total)} as {done}",
         back=back,
         back_label="Back",
         context={"cheques": rows, "total": total},

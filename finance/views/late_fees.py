@@ -11,7 +11,7 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import ZERO, display
+from coachmaster.core.money import ZERO, display, short
 from coachmaster.core.text import plural
 from coachmaster.core.views import form_page
 from finance.forms.bulk_actions import BulkConfirmationForm
@@ -20,7 +20,7 @@ from finance.models import LateFeeRule
 from finance.services import late_fees
 from finance.services.charges import UNDO_PROMISE
 
-from .bulk_actions import BulkRow, confirmation_page, rupees_of_button, show_result
+from .bulk_actions import BulkRow, confirmation_page, show_result
 
 
 def late_fee_rules(request):
@@ -78,7 +78,7 @@ def late_fees_post(request):
         _describe_fees(fees),
         title="Late fees",
         lead=_lead(fees),
-        submit=f"Charge {students} {rupees_of_button(total)}",
+        submit=f"Charge {students} {short(total)}",
         total=total,
         noun="late fee",
         promise=UNDO_PROMISE,
