@@ -1,6 +1,5 @@
 """Cancel what was made for many students at once: enrollments with their tuition, and receipts."""
 
-import collections
 import datetime
 
 from django.core.exceptions import ValidationError
@@ -29,6 +28,7 @@ from finance.models import (
 )
 
 from .bulk_payments import BATCH_SIZE
+from .installments import cancel_charges
 
 DAY = datetime.timedelta(days=1)
 
@@ -59,24 +59,9 @@ def cancel_enrollments(ids, *, made_at, reason, by):
         raise ValidationError(errors)
     for chunk in in_chunks(cancelled, BATCH_SIZE):
         tuition = Charge.objects.active().filter(enrollment__in=chunk, kind=ChargeKind.TUITION)
-        _cancel_charges(tuition, reason=reason, by=by)
+        cancel_charges(tuition, reason=reason, by=by, is_undone=True)
     refresh_accounts(students)
     return cancelled
-
-
-def _cancel_charges(charges, *, reason, by):
-    """As `installments.cancel_charges`, with one update for the charges of each day."""
-    today, ids = timezone.localdate(), collections.defaultdict(list)
-    for pk, posted_on in charges.order_by().values_list("pk", "posted_on"):
-        ids[max(today, posted_on)].append(pk)
-    for day, keys in ids.items():
-        Charge.objects.filter(pk__in=keys).update(
-            cancelled_on=day,
-            cancelled_by=by,
-            cancel_reason=reason[:200],
-            open_now=None,
-            is_undone=True,
-        )
 
 
 def _payments_since(enrollment_ids, students, made_at):
