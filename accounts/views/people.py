@@ -23,6 +23,7 @@ from accounts.views.confirmation import asks_again
 from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.forms import add_errors
 from coachmaster.core.history import recent_changes
+from coachmaster.core.text import name_list
 from coachmaster.core.views import form_page
 
 
@@ -233,12 +234,10 @@ def person_role(request, pk):
 
 def _warn_of_batches(request, person):
     if batches := batches_without_teacher(person):
-        names = ", ".join(map(str, batches[:3]))
-        more = f" and {len(batches) - 3} more" if len(batches) > 3 else ""
         messages.warning(
             request,
-            f"{person} is still the instructor of {names}{more}, but the new role cannot teach. "
-            "Choose another instructor.",
+            f"{person} is still the instructor of {name_list(batches, most=3)}, but the new role "
+            "cannot teach. Choose another instructor.",
         )
 
 

@@ -60,3 +60,10 @@ def format_percent(number):
 def plural(number, noun):
     """Return `1 student` or `1,04,000 students`."""
     return f"{grouped(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def name_list(names, most=10):
+    """Return `Asha Verma, Ravi Kumar and 5 more`, each name once."""
+    names = [str(name) for name in dict.fromkeys(names)]
+    shown, more = names[:most], len(names) - most
+    return f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)

@@ -19,9 +19,6 @@ from coachmaster.core.money import plain
 from coachmaster.core.querysets import ScopedQuerySet, restricted_id
 from finance.models import BulkAction, BulkActionRow
 
-#: More names than that are counted in a message.
-_NAMES = 10
-
 
 @dataclass(frozen=True)
 class Undo:
@@ -147,13 +144,6 @@ def _check_visible(action, user):
         rows = action.rows_of(ContentType.objects.get_for_id(pk).model_class())
         if isinstance(rows, ScopedQuerySet) and rows.count() != rows.visible_to(user).count():
             raise ValidationError("Some of the rows are not yours any more. Ask the office.")
-
-
-def name_list(names):
-    """Return `Asha Verma, Ravi Kumar and 5 more`."""
-    names = [str(name) for name in dict.fromkeys(names)]
-    shown, more = names[:_NAMES], len(names) - _NAMES
-    return f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)
 
 
 def digest_of(rows):

@@ -23,13 +23,7 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
 
     Students already charged with the same ``token`` are skipped.
     """
-    if kind in (ChargeKind.TUITION, ChargeKind.LATE_FEE):
-        raise ValidationError(
-            {
-                "kind": "Choose another kind. Tuition is charged on enrollment, "
-                "late fees by the late fee rules."
-            }
-        )
+    _check_kind(kind)
     if not token:
         raise ValidationError("This form has expired. Open it again.")
     check_due_date(due_on)
@@ -59,6 +53,16 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
     Charge.objects.bulk_create(charges)
     refresh_accounts([charge.student_id for charge in charges])
     return charges
+
+
+def _check_kind(kind):
+    if kind in (ChargeKind.TUITION, ChargeKind.LATE_FEE):
+        raise ValidationError(
+            {
+                "kind": "Choose another kind. Tuition is charged on enrollment, "
+                "late fees by the late fee rules."
+            }
+        )
 
 
 def _check_same(earlier, **fields):

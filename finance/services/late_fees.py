@@ -21,7 +21,7 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import ZERO, share
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
-from coachmaster.core.text import plural
+from coachmaster.core.text import name_list, plural
 from finance.balances import refresh_accounts
 from finance.ledger import (
     ChargeLine,
@@ -42,7 +42,7 @@ from finance.models import (
     sum_of,
 )
 
-from .bulk_actions import digest_of, find_done, name_list, record_bulk_action, undoes
+from .bulk_actions import digest_of, find_done, record_bulk_action, undoes
 from .charges import UNDO_PROMISE, undo_charges
 
 

@@ -21,7 +21,6 @@ def day_book(request):
     if form := export_format(request):
         return export_response(f"day-book-{book.on}", COLUMNS, book.entries(), file_format=form)
     filters.set_people(book.people)
-    total = book.total
     # A later close counts too: it closes all days before it.
     people = [request.user.pk, *(person for person, _ in book.people)]
     closes = (
@@ -36,18 +35,9 @@ def day_book(request):
         {
             "filters": filters,
             "book": book,
-            "total": total,
+            "total": book.total,
             "modes": Mode.labels,
-            "payments": paginate(
-                request,
-                book.payments().select_related(
-                    "student__user", "received_by", "reversal", "clearing"
-                ),
-                {"receipt": ["pk"]},
-                default="receipt",
-                total=total.receipts,
-                is_printed=True,
-            ),
+            "payments": _receipts_page(request, book),
             "closes": [close for close in closes if close.closed_on == book.on],
             "closed": closed,
             "may_close": book.on <= today and request.user.pk not in closed,
@@ -56,4 +46,18 @@ def day_book(request):
             "before": book.on - DAY,
             "after": book.on + DAY if book.on < min(today, LAST_DAY) else None,
         },
+    )
+
+
+def _receipts_page(request, book):
+    payments = book.payments().select_related(
+        "student__user", "received_by", "reversal", "clearing"
+    )
+    return paginate(
+        request,
+        payments,
+        {"receipt": ["pk"]},
+        default="receipt",
+        total=book.total.receipts,
+        is_printed=True,
     )

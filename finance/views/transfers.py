@@ -41,11 +41,7 @@ def enrollment_transfer(request, enrollment):
         and not is_outdated(table, terms)
         and (new := _transfer(request, enrollment, form, table))
     ):
-        messages.success(
-            request,
-            f"{enrollment.student} transferred from {enrollment.batch} to {new.batch} "
-            f"for {display(new.agreed_fee)}. {_balance_label(after)}",
-        )
+        messages.success(request, _transfer_message(enrollment, new, after))
         return redirect(new)
     if terms:
         update_table(table, terms)
@@ -56,12 +52,7 @@ def enrollment_transfer(request, enrollment):
         title=f"Transfer {enrollment.student}",
         template="finance/transfers/form.html",
         submit="Transfer",
-        context={
-            "table": table,
-            "terms": terms,
-            "dues": dues,
-            "after": after,
-        },
+        context={"table": table, "terms": terms, "dues": dues, "after": after},
     )
 
 
@@ -82,6 +73,13 @@ def _transfer(request, enrollment, form, table):
     except ValidationError as refusal:
         form.refuse(refusal, ended_on="enrolled_on")
         return None
+
+
+def _transfer_message(enrollment, new, dues):
+    return (
+        f"{enrollment.student} transferred from {enrollment.batch} to {new.batch} "
+        f"for {display(new.agreed_fee)}. {_balance_label(dues)}"
+    )
 
 
 def _balance_label(dues):
