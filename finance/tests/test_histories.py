@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from academics.models import Enrollment
 from academics.tests.factories import BatchFactory, CourseFactory
+from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.money import ZERO, split
 from finance import checks
@@ -83,7 +84,7 @@ class FeeDesk(RuleBasedStateMachine):
         self.now = self.clock.start()
         self.rows = transaction.atomic()
         self.rows.__enter__()
-        self.by = UserFactory()
+        self.by = UserFactory(role=ADMIN)
         self.students = [StudentFactory() for _ in range(3)]
         start, end = BEGIN.date() - 30 * DAY, BEGIN.date() + 900 * DAY
         self.batches = [
