@@ -197,6 +197,30 @@ def test_list_is_filtered(desk, admin):
     assert b"Books" in desk.get(f"{reverse('finance:bulk-action-list')}?as=csv").getvalue()
 
 
+def test_list_offers_to_undo_what_is_not_undone_yet(desk, admin, client_of):
+    books, undone = books_for(1, by=admin), books_for(2, by=admin)
+    bulk_actions.undo_bulk_action(action=undone, by=admin, reason="Wrong batch")
+    url = reverse("finance:bulk-action-list")
+
+    page = desk.get(url).content.decode()
+    assert undo_url(books) in page and undo_url(undone) not in page
+
+    reader = client_of(user_with("finance.view_bulkaction", SEE_WHOLE_INSTITUTE))
+    page = reader.get(url).content.decode()
+    assert books.get_absolute_url() in page and undo_url(books) not in page
+
+
+def test_list_takes_as_many_queries_for_many_actions(desk, admin, queries_of):
+    url = reverse("finance:bulk-action-list")
+    books_for(1, by=admin)
+    desk.get(url)
+    few = queries_of(lambda: desk.get(url))
+    for _ in range(5):
+        books_for(1, by=admin)
+
+    assert queries_of(lambda: desk.get(url)) == few
+
+
 def test_pages_take_as_many_queries_for_many_rows(desk, admin, queries_of):
     few, many = books_for(2, by=admin), books_for(20, by=admin)
 

@@ -95,7 +95,16 @@ def bulk_action_list(request):
         default_sort="-time",
         export=bulk_action_columns(request.user),
         filename="bulk-actions",
+        as_rows=lambda actions: _note_undo(actions, request.user),
     )
+
+
+def _note_undo(actions, user):
+    """Return ``actions`` as a list, noting for each whether ``user`` is offered to undo it."""
+    actions = list(actions)
+    for action in actions:
+        action.offers_undo = not action.is_undone and may_undo(action, user)
+    return actions
 
 
 def _get_action(request, pk):
@@ -114,8 +123,7 @@ def bulk_action(request, pk):
         total=action.row_count,
         as_rows=lambda rows: describe_rows(rows, request.user),
         context={
-            "action": action,
-            "may_undo": not action.is_undone and may_undo(action, request.user),
+            "action": _note_undo([action], request.user)[0],
         },
     )
 
