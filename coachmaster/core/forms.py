@@ -4,7 +4,7 @@ from decimal import Decimal
 from django import forms
 
 from .dates import format_date
-from .form_fields import SingleLineFormField
+from .form_fields import DateFormField, SingleLineFormField
 from .money import display
 
 
@@ -53,6 +53,25 @@ class FilterForm(forms.Form):
         if isinstance(value, datetime.date):
             return format_date(value)
         return display(value) if isinstance(value, Decimal) else str(value)
+
+
+class PeriodFilter(FilterForm):
+    """Filters with a first and a last day, `?from=&to=`."""
+
+    def __init__(self, data, **kwargs):
+        super().__init__(data, **kwargs)
+        # `from` is a keyword of Python.
+        for name in ("from", "to"):
+            self.fields[name] = DateFormField(label=name.capitalize(), required=False)
+            self.fields[name].widget.attrs["class"] = "form-control"
+
+    def in_period(self, rows, lookup):
+        """Limit ``rows`` by a day, like `ended_on` or `at__date`."""
+        if first := self.value("from"):
+            rows = rows.filter(**{f"{lookup}__gte": first})
+        if last := self.value("to"):
+            rows = rows.filter(**{f"{lookup}__lte": last})
+        return rows
 
 
 def add_errors(form, error, **fields):

@@ -1,8 +1,7 @@
 from django import forms
 
 from accounts.forms.confirmation import ConfirmationMixin
-from coachmaster.core.form_fields import DateFormField
-from coachmaster.core.forms import FilterForm
+from coachmaster.core.forms import PeriodFilter
 from finance.models import BulkActionKind
 
 from .charges import CancelReasonForm, OneTimeForm
@@ -28,7 +27,7 @@ class UndoForm(ConfirmationMixin, CancelReasonForm):
     """The reason for undoing a bulk action, with the password if it was not typed recently."""
 
 
-class BulkActionFilter(FilterForm):
+class BulkActionFilter(PeriodFilter):
     STATUSES = [("", "All"), ("active", "Not undone"), ("undone", "Undone")]
 
     kind = forms.ChoiceField(choices=[("", "All kinds"), *BulkActionKind.choices])
@@ -37,10 +36,6 @@ class BulkActionFilter(FilterForm):
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Description"
-        # `from` is a keyword of Python.
-        for name in ("from", "to"):
-            self.fields[name] = DateFormField(label=name.capitalize(), required=False)
-            self.fields[name].widget.attrs["class"] = "form-control"
 
     def apply(self, actions):
         if search := self.value("q"):
@@ -49,8 +44,4 @@ class BulkActionFilter(FilterForm):
             actions = actions.filter(kind=kind)
         if status := self.value("status"):
             actions = actions.undone() if status == "undone" else actions.active()
-        if first := self.value("from"):
-            actions = actions.filter(at__date__gte=first)
-        if last := self.value("to"):
-            actions = actions.filter(at__date__lte=last)
-        return actions
+        return self.in_period(actions, "at__date")
