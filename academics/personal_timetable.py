@@ -23,7 +23,7 @@ class PersonalTimetable(Timetable):
 
     def all_on(self, batch, day):
         enrollments = self._enrollments.get(batch.pk)
-        # Who teaches the batch has all classes.
+        # The instructor of the batch has all classes.
         if enrollments is None or any(enrollment.covers(day) for enrollment in enrollments):
             return super().all_on(batch, day)
         return []

@@ -42,7 +42,7 @@ def _with_permission(codename):
 def as_instructor(user_id):
     """Return the id in a query, without a row if the person's role cannot teach.
 
-    The rows of a batch are those of its instructor only then: to be named by it is not enough.
+    The instructor of a batch sees its rows only with a role that can teach.
     """
     return _with_permission(_TEACH).filter(user=user_id)
 
@@ -212,7 +212,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name.split()[0] if self.full_name else ""
 
     def searchable_text(self):
-        """Return what everybody who sees the person may search: see `matching_words` for email."""
+        """Return the text to search, without the email: see `matching_words`."""
         words = [self.full_name, self.phone]
         if profile := getattr(self, "student_profile", None):
             words += [profile.admission_number, profile.guardian_name, profile.guardian_phone]

@@ -66,7 +66,7 @@ def _fingerprint(user):
 def _may_invite(maker_id, user):
     """Return whether the maker of a link may still make it.
 
-    Who may only add people invites those whom they added, who have no password yet.
+    With the permission to add people only, they may invite people who have no password yet.
     """
     maker = User.objects.get(pk=maker_id)
     people = User.objects.manageable_by(maker).filter(pk=user.pk)

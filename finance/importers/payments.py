@@ -60,8 +60,8 @@ TAKES_OVER_OLD_BOOKS = (SEE_WHOLE_INSTITUTE, "finance.change_receiptseries")
 class PaymentImporter(Importer):
     """Payments are identified by receipt number, else reference, else student, date and amount.
 
-    The limits of the payment page hold, and cheques wait for the bank as there, except at a shell
-    and for who sets where receipts start: they take over old books.
+    The limits of the payment page hold, and cheques wait for the bank as there. Neither does for
+    old books: imports at a shell, and by people who set where receipts start.
     """
 
     noun = ("payment", "payments")

@@ -30,7 +30,7 @@ class BulkActionQuerySet(ScopedQuerySet):
 
 
 class BulkAction(models.Model):
-    """A change of many rows that somebody confirmed. Undoing it is written here, and by whom."""
+    """A confirmed change of many rows, and who undid it."""
 
     kind = models.CharField(max_length=12, choices=BulkActionKind.choices)
     description = SingleLineField(max_length=200)

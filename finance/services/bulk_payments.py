@@ -23,7 +23,7 @@ BATCH_SIZE = 500
 class BulkPayments:
     """Records many payments inside the transaction of the caller.
 
-    The rows are locked when the object is created. In ``old_books`` cheques have cleared.
+    The rows are locked when the object is created. With ``old_books``, cheques have cleared.
     """
 
     def __init__(self, *, student_ids, days, by, old_books, kind=ReceiptSeries.Kind.RECEIPT):
