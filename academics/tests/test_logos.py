@@ -1,3 +1,4 @@
+import datetime
 import io
 import struct
 import zlib
@@ -6,6 +7,7 @@ import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 from PIL import Image, PngImagePlugin
 
 from academics.models import Institute, Logo
@@ -36,6 +38,13 @@ def huge_png(width, height):
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(b"\0" * 1000)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def with_scans(count):
+    """A JPEG that repeats its last scan."""
+    content = picture("JPEG", progressive=True)
+    last = content.rindex(b"\xff\xda")
+    return content[:last] + content[last:-2] * count + content[-2:]
 
 
 def with_text_as_resolution():
@@ -109,6 +118,10 @@ HOSTILE = {
     "truncated PNG": (picture(size=(500, 500), mode="RGB")[:200], DAMAGED),
     "truncated JPEG": (picture("JPEG", size=(500, 500))[:-3000], DAMAGED),
     "text in the EXIF where a number belongs": (with_text_as_resolution(), DAMAGED),
+    "a thousand scans": (
+        with_scans(1000),
+        "The picture is too complicated. Save it again as PNG.",
+    ),
     "rows missing": (huge_png(2000, 2000), DAMAGED),
     "head only": (b"\x89PNG\r\n\x1a\n", NOT_A_PICTURE),
     "2 MB": (
@@ -127,6 +140,26 @@ def test_other_files_are_refused(client_of, admin, name):
 
     assert answer.context["form"].errors["file"] == [message]
     assert (Logo.objects.count(), Institute.objects.current().logo) == (0, "")
+
+
+def test_logo_of_the_scans_that_programs_write_is_taken(client_of, admin):
+    upload(client_of(admin), picture("JPEG", progressive=True))
+
+    assert Logo.objects.count() == 1
+
+
+def test_logo_is_changed_at_most_twenty_times_an_hour(client_of, admin, time_machine):
+    client = client_of(admin)
+    for number in range(20):
+        upload(client, picture(color=(number, 0, 0)))
+
+    answer = upload(client, picture(color=(99, 0, 0)))
+
+    assert "The logo was changed 20 times in an hour. Try again later." in answer.content.decode()
+    assert Logo.objects.count() == 20
+    time_machine.move_to(timezone.now() + datetime.timedelta(hours=1, minutes=1))
+    upload(client_of(admin), picture(color=(99, 0, 0)))
+    assert Logo.objects.count() == 21
 
 
 def test_form_without_a_file_is_refused(client_of, admin):

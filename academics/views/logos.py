@@ -1,4 +1,5 @@
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -8,17 +9,22 @@ from django.views.decorators.http import require_POST, require_safe
 from academics.forms.logos import LogoForm
 from academics.models import Logo
 from academics.services.logos import change_logo
+from coachmaster.core.forms import add_errors
 from coachmaster.core.views import form_page
 
 
 def logo_update(request):
     form = LogoForm(request.POST, request.FILES) if request.method == "POST" else LogoForm()
     if form.is_valid():
-        change_logo(form.cleaned_data["file"])
-        messages.success(
-            request, "Logo saved. It is on receipts from now on, and on printed lists."
-        )
-        return redirect("academics:logo-update")
+        try:
+            change_logo(form.cleaned_data["file"])
+        except ValidationError as error:
+            add_errors(form, error)
+        else:
+            messages.success(
+                request, "Logo saved. It is on receipts from now on, and on printed lists."
+            )
+            return redirect("academics:logo-update")
     return form_page(
         request,
         form,

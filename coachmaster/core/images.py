@@ -20,6 +20,11 @@ _DAMAGED = (
 MOST_PIXELS = 4000
 
 
+#: A JPEG can repeat a scan of a few bytes, each of which is work for every pixel. Programs write
+#: about ten.
+MOST_SCANS = 100
+
+
 class Picture(NamedTuple):
     png: bytes
     width: int
@@ -34,6 +39,9 @@ def read_picture(file, *, fit_in):
     """
     if file.size > MOST_BYTES:
         raise ValidationError("The file has more than 1 MB. Save the picture smaller.")
+    if _has_many_scans(file.read()):
+        raise ValidationError("The picture is too complicated. Save it again as PNG.")
+    file.seek(0)
     try:
         return _read(file, fit_in)
     except UnidentifiedImageError:
@@ -43,6 +51,11 @@ def read_picture(file, *, fit_in):
     except _DAMAGED:
         message = "The picture is damaged. Open it in a picture program and save it again as PNG."
         raise ValidationError(message) from None
+
+
+def _has_many_scans(content):
+    # Within the data of a picture, FF is followed by other bytes than DA.
+    return content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MOST_SCANS
 
 
 def _read(file, fit_in):
