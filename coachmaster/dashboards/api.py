@@ -71,6 +71,10 @@ class AdminDashboard(Schema):
     students_who_owe: int = Field(description="Students with dues.", examples=[61])
     overdue: Rupees = Field(description="Dues with a due date before today.", examples=[82000])
     due_today: Rupees = Field(description="Dues with today's due date.", examples=[12000])
+    uncleared: Rupees = Field(
+        description="Cheques of students with dues that have not cleared; they are still due.",
+        examples=[5000],
+    )
     students_overdue: int = Field(description="Students with overdue dues.", examples=[14])
     active_students: int = Field(description="Students with an active enrollment.", examples=[212])
     running_batches: int = Field(
@@ -113,6 +117,7 @@ def admin_dashboard(request):
             "students_who_owe": figures.dues.students,
             "overdue": figures.dues.overdue,
             "due_today": figures.dues.due_today,
+            "uncleared": figures.dues.uncleared,
             "students_overdue": figures.dues.overdue_students,
             "active_students": figures.active_students,
             "running_batches": figures.running_batches,

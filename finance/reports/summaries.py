@@ -67,6 +67,7 @@ class DuesSummary:
     overdue: Decimal
     overdue_students: int
     due_today: Decimal
+    uncleared: Decimal  # cheques of these students
 
     @property
     def later(self):
@@ -77,6 +78,7 @@ def dues_summary(on):
     numbers = Account.objects.with_dues().aggregate(
         amount=Sum("balance"),
         students=Count("pk"),
+        uncleared=Sum("uncleared"),
         overdue_students=Count("pk", filter=Q(first_due_on__lt=on)),
     )
     due = (
@@ -93,4 +95,5 @@ def dues_summary(on):
         overdue=due["overdue"] or ZERO,
         overdue_students=numbers["overdue_students"],
         due_today=due["today"] or ZERO,
+        uncleared=numbers["uncleared"] or ZERO,
     )

@@ -92,6 +92,16 @@ def test_cheque_is_beside_the_dues_until_it_clears(clock, cheque):
     assert list(checks.find_problems()) == []
 
 
+def test_dashboard_shows_cheques_that_have_not_cleared_beside_the_dues(clock, cheque, desk):
+    def figures():
+        page = desk.get(reverse("dashboards:admin-dashboard"))
+        return " ".join(strip_tags(page.content.decode()).split())
+
+    assert "Dues ₹30,000 1 student · ₹10,000 by cheque, not cleared" in figures()
+    cleared(cheque, on=day(2))
+    assert "Dues ₹20,000 1 student Overdue" in figures()
+
+
 def test_past_days_count_a_cheque_from_the_day_it_cleared(clock, cheque):
     clock(8)
     cleared(cheque, on=day(5))

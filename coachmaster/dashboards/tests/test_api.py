@@ -41,6 +41,7 @@ def test_admin_dashboard_has_figures_of_institute(admin, student):
         "students_who_owe": 2,
         "overdue": 9999.5,
         "due_today": 0,
+        "uncleared": 0,
         "students_overdue": 1,
         "active_students": 2,
         "running_batches": 2,
