@@ -151,6 +151,18 @@ def test_person_of_a_batch_sees_own_actions_only(admin, client_of):
     assert [action.pk for action in page.context["page"]] == [own.pk]
 
 
+def test_rows_that_are_not_ones_own_any_more_are_neither_named_nor_undone(client_of):
+    clerk = user_with("finance.view_bulkaction", "finance.view_charge", "finance.view_payment")
+    action = books_for(1, by=clerk)
+
+    page = client_of(clerk).get(action.get_absolute_url()).content.decode()
+
+    assert "is not available" in page and "Student 00" not in page
+    with pytest.raises(ValidationError, match="not yours any more"):
+        bulk_actions.undo_bulk_action(action=action, by=clerk, reason="Wrong batch")
+    assert Charge.objects.active().count() == 1 and not BulkAction.objects.get().is_undone
+
+
 def test_rows_and_amounts_need_the_permissions_of_their_pages(admin, client_of):
     action = books_for(1, by=admin)
     payment = paid(student=Charge.objects.get().student, amount="123.45", by=admin)
