@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -49,11 +50,13 @@ def remind_by_email(request, kind):
         messages.error(request, f"Nobody was reminded. Select up to {PAGE_SIZE} students.")
         return redirect(back)
     ids = [row.pk for row in form.selected]
-    try:
-        notices = kind.remind(ids, channel=Channel.EMAIL, by=request.user, **form.options)
-    except RecentlyReminded as error:
-        context = {"form": form, "recent": error.notices, "back": back}
-        return render(request, "includes/remind_again.html", context)
+
+    def remind(**options):
+        return kind.remind(ids, channel=Channel.EMAIL, by=request.user, **options)
+
+    if not form.is_confirmed:
+        return _ask_before_emails(request, form, kind, remind, back)
+    notices = remind(**form.options)
     sent = emails.send_all(
         [EmailMessage(notice.subject, notice.text, to=[notice.email]) for notice in notices]
     )
@@ -61,6 +64,27 @@ def remind_by_email(request, kind):
     suffix = f", {skipped} skipped ({kind.reasons})" if skipped else ""
     _show_results(request, notices, sent, suffix)
     return redirect(back)
+
+
+def _ask_before_emails(request, form, kind, remind, back):
+    """Show to whom the emails would go, and the text of the first one."""
+    fresh = {notice.student.pk for notice in _rehearse(remind, leave_out=True)}
+    notices = _rehearse(remind, again=True)
+    if not notices:
+        messages.error(request, f"Nobody was reminded: {kind.reasons}.")
+        return redirect(back)
+    for notice in notices:
+        notice.is_recent = notice.student.pk not in fresh
+    context = {"form": form, "notices": notices, "fresh": len(fresh), "back": back}
+    return render(request, "includes/remind_by_email.html", context)
+
+
+def _rehearse(remind, **options):
+    """Return the notices that ``remind`` would send, and record nothing."""
+    with transaction.atomic():
+        notices = remind(**options)
+        transaction.set_rollback(True)
+    return notices
 
 
 def _show_results(request, notices, sent, suffix):

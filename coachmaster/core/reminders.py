@@ -43,8 +43,9 @@ class ReminderNotice:
     text: str
     reminded_at: datetime.datetime | None
 
-    #: The SentReminder that records it.
+    #: The SentReminder that records it, and whether the family was reminded a few days ago.
     record = None
+    is_recent = False
 
     @property
     def email(self):
@@ -134,6 +135,10 @@ class ReminderForm(forms.Form):
     @property
     def selected(self):
         return self.cleaned_data.get(self.name, [])
+
+    @property
+    def is_confirmed(self):
+        return bool(self.cleaned_data["recent"])
 
     @property
     def options(self):

@@ -154,8 +154,14 @@ def test_each_ticked_student_gets_an_email(
     client = client_of(admin)
 
     with django_capture_on_commit_callbacks(execute=True):
-        answer = client.post(MAIL + "?age=overdue", {"students": [debtor.pk, other.pk, clear.pk]})
+        ticked = {"students": [debtor.pk, other.pk, clear.pk]}
+        asked = client.post(MAIL + "?age=overdue", ticked)
+        assert mail.outbox == [] and not FeeReminder.objects.exists()
+        answer = client.post(MAIL + "?age=overdue", ticked | {"recent": "again"})
 
+    page = asked.content.decode()
+    assert "Send 2 emails" in page and "₹750 overdue since" in page
+    assert [notice.student for notice in asked.context["notices"]] == [debtor, other]
     assert answer["Location"] == f"{DUES}?age=overdue"
     assert sorted(message.to[0] for message in mail.outbox) == [
         "father@example.com",
@@ -183,7 +189,7 @@ def test_refused_email_is_not_recorded(client_of, admin, debtor, settings, monke
 
     answer = (
         client_of(admin)
-        .post(MAIL, {"students": [debtor.pk, other.pk]}, follow=True)
+        .post(MAIL, {"students": [debtor.pk, other.pk], "recent": "again"}, follow=True)
         .content.decode()
     )
 
@@ -207,7 +213,9 @@ def test_recent_reminders_are_confirmed_first(
 
     with django_capture_on_commit_callbacks(execute=True):
         asked = client.post(MAIL, ticked)
-    assert [notice.student for notice in asked.context["recent"]] == [debtor]
+    recent = [notice.student for notice in asked.context["notices"] if notice.is_recent]
+    assert recent == [debtor]
+    assert "Send 1 email, leave out those reminded" in asked.content.decode()
     assert mail.outbox == [] and FeeReminder.objects.count() == 1
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -245,13 +253,16 @@ def test_phone_number_is_formatted_for_whatsapp():
     assert whatsapp_url("", "a") == ""
 
 
-def test_reminders_need_the_same_queries_for_any_number(client_of, admin, settings, queries_of):
+@pytest.mark.parametrize("confirmed", [{}, {"recent": "again"}])
+def test_reminders_need_the_same_queries_for_any_number(
+    client_of, admin, settings, queries_of, confirmed
+):
     settings.SENDS_MAIL = True
     first, *few = [enrolled(fee="10.00").student.pk for _ in range(3)]
     many = [enrolled(fee="10.00").student.pk for _ in range(8)]
     client = client_of(admin)
     client.post(MAIL, {"students": [first]})
 
-    assert queries_of(lambda: client.post(MAIL, {"students": many})) == queries_of(
-        lambda: client.post(MAIL, {"students": few})
+    assert queries_of(lambda: client.post(MAIL, {"students": many, **confirmed})) == queries_of(
+        lambda: client.post(MAIL, {"students": few, **confirmed})
     )
