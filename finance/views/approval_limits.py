@@ -46,7 +46,14 @@ def approval_limits(request):
         title="Approval limits",
         template="finance/approval_limits/form.html",
         submit="Save limits",
-        back=reverse("academics:institute"),
-        back_label="Institute",
+        **_back(request.user),
         context={"changes": changes},
     )
+
+
+def _back(user):
+    if user.has_perm("academics.change_institute"):
+        return {"back": reverse("academics:institute"), "back_label": "Institute"}
+    if user.has_perm("finance.view_concession"):
+        return {"back": reverse("finance:concession-list"), "back_label": "Pending concessions"}
+    return {}
