@@ -102,6 +102,12 @@ class PaymentImporter(Importer):
     def is_of_old_books(self):
         return self.by is None or self.by.has_perms(TAKES_OVER_OLD_BOOKS)
 
+    def _named_payments(self):
+        """Return the payments that messages may name."""
+        payments = self.visible(Payment.objects.all())
+        may_see = self.by is None or self.by.has_perm("finance.view_payment")
+        return payments if may_see else payments.none()
+
     def check(self, row):
         check_payment_date(row["paid_on"], timezone.localdate())
 
@@ -114,7 +120,7 @@ class PaymentImporter(Importer):
             row["student"] = students.get(row, result)
         rows = [row for row in rows if row["student"]]
         rows.sort(key=lambda row: (row["paid_on"], row.line))
-        rows = _NewPayments(result, self.visible(Payment.objects.all())).select(rows)
+        rows = _NewPayments(result, self._named_payments()).select(rows)
         bulk = BulkPayments(
             student_ids={row["student"] for row in rows},
             days={row["paid_on"] for row in rows},
@@ -251,14 +257,17 @@ class _NewPayments:
         if stored == in_file:
             self._result.unchanged += 1
             return
-        is_visible = self._visible.filter(pk=payment.pk).exists()
-        earlier = f" as {payment} with other content ({display(payment.amount)})"
+        if self._visible.filter(pk=payment.pk).exists():
+            earlier = f"as {payment} with other content ({display(payment.amount)})"
+        elif payment.student_id == row["student"]:
+            earlier = "with other content"
+        else:
+            earlier = "for another student"
         self._result.add_error(
             row,
             "receipt_number",
-            f"This was imported before{earlier if is_visible else ' for another student'}. "
-            "A payment is never changed: cancel that receipt and record it again, or correct "
-            "the row.",
+            f"This was imported before {earlier}. A payment is never changed: cancel that receipt "
+            "and record it again, or correct the row.",
         )
 
     def _token(self, row):

@@ -50,7 +50,11 @@ def cancel_enrollments(ids, *, made_at, reason, by):
     enrollments = Enrollment.objects.filter(pk__in=ids)
     students = set(enrollments.order_by().values_list("student", flat=True))
     lock_accounts(students)
-    errors = [*_payments_since(ids, students, made_at), *_depending_on_charges(ids, made_at)]
+    shows_money = by is None or by.has_perm("finance.view_payment")
+    errors = [
+        *_payments_since(ids, students, made_at, shows_money),
+        *_depending_on_charges(ids, made_at, shows_money),
+    ]
     try:
         cancelled = academic_enrollments.cancel_enrollments(enrollments, reason=reason)
     except ValidationError as error:
@@ -64,7 +68,7 @@ def cancel_enrollments(ids, *, made_at, reason, by):
     return cancelled
 
 
-def _payments_since(enrollment_ids, students, made_at):
+def _payments_since(enrollment_ids, students, made_at, shows_money):
     payments = Payment.objects.active().select_related("student__user").order_by("pk")
     found = {}
     for chunk in in_chunks(enrollment_ids):
@@ -73,21 +77,25 @@ def _payments_since(enrollment_ids, students, made_at):
         since = payments.filter(student__in=chunk, recorded_at__gte=made_at)
         found |= {payment.pk: payment for payment in since}
     for payment in found.values():
-        yield f"{payment.student} paid {display(payment.amount)} since: receipt {payment}."
+        if shows_money:
+            yield f"{payment.student} paid {display(payment.amount)} since: receipt {payment}."
+        else:
+            yield f"{payment.student} paid since."
 
 
-def _depending_on_charges(enrollment_ids, made_at):
+def _depending_on_charges(enrollment_ids, made_at, shows_money):
     for chunk in in_chunks(enrollment_ids):
         charges = Charge.objects.active().filter(enrollment__in=chunk)
         others = charges.exclude(kind=ChargeKind.TUITION)
         for charge in others.select_related("student__user", "enrollment__batch").order_by("pk"):
-            yield f"{charge.student} is charged {display(charge.amount)} since: {charge}."
+            amount = f" {display(charge.amount)}" if shows_money else ""
+            yield f"{charge.student} is charged{amount} since: {charge}."
         concessions = Concession.objects.filter(
             charge__in=charges, cancelled_on=None, asked_at__gte=made_at
         )
         for concession in concessions.select_related("student__user").order_by("pk"):
-            amount = display(concession.amount)
-            yield f"{concession.student} has a concession of {amount} since."
+            amount = f" of {display(concession.amount)}" if shows_money else ""
+            yield f"{concession.student} has a concession{amount} since."
 
 
 @transaction.atomic

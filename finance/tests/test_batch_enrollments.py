@@ -309,6 +309,15 @@ def test_undo_page_shows_the_first_reasons_and_counts_the_others(desk, admin, ba
     assert errors[-1] == "And 3 more."
 
 
+def test_refused_undo_names_no_amount_to_those_who_see_no_payments(admin, batch, student):
+    action = enroll(batch, [student], admin)
+    payment = paid(student=student, amount="400", by=admin)
+    clerk = user_with(SEE_WHOLE_INSTITUTE, "finance.change_bulkaction")
+
+    assert undo_errors(action, clerk) == [f"{student} paid since."]
+    assert undo_errors(action, admin) == [f"{student} paid ₹400.00 since: receipt {payment}."]
+
+
 def test_undo_is_possible_again_once_the_receipt_is_cancelled(admin, batch, student):
     from finance.services.cancellations import cancel_receipt
 

@@ -327,6 +327,18 @@ def test_payment_of_another_student_is_not_named(imported, admin, teacher, other
     ]
 
 
+def test_payments_are_named_only_to_those_who_see_payments(imported, admin, student):
+    enrolled(student=student, batch=BatchFactory())
+    text = "student,amount,date,mode,receipt no,utr\nasha@example.com,{},{},upi,{},{}\n"
+    today = timezone.localdate()
+    assert imported(admin, "payments", text.format(500, today, "B/17", "123456789012")) == []
+    clerk = user_with(SEE_WHOLE_INSTITUTE, "imports.add_import", "finance.add_payment")
+
+    for row in [(600, today, "B/17", "999956789012"), (600, today, "B/18", "123456789012")]:
+        (sentence,) = imported(clerk, "payments", text.format(*row))
+        assert "CM/26-27" not in sentence and "500" not in sentence, sentence
+
+
 def test_reference_of_a_hidden_receipt_does_not_name_it(imported, teacher, student, others_batch):
     ravi = StudentFactory(user__email="ravi@example.com")
     enrolled(student=ravi, batch=BatchFactory(instructor=teacher))
