@@ -3,6 +3,7 @@
 import http.client
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -36,11 +37,18 @@ class Requester:
             headers["authorization"] = f"Bearer {self.token}"
         client = Client(headers=headers)
         if self.user:
-            client.force_login(self.user)
-            session = client.session
-            session[SESSION_USER] = self.user.pk
-            session.save()
+            client.cookies[settings.SESSION_COOKIE_NAME] = self._session_key
         return client
+
+    @cached_property
+    def _session_key(self):
+        """Sign in once: many sessions would sign out the oldest devices, also of tokens."""
+        client = Client(headers={"host": HOST})
+        client.force_login(self.user)
+        session = client.session
+        session[SESSION_USER] = self.user.pk
+        session.save()
+        return session.session_key
 
 
 def _check(status, address, fields, content):
