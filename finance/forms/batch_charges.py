@@ -1,5 +1,7 @@
 from django import forms
 
+from coachmaster.core.form_fields import SelectedRowsField
+
 from .bulk_actions import BulkConfirmationForm
 from .charges import ChargeForm
 
@@ -7,7 +9,7 @@ from .charges import ChargeForm
 class BatchChargeForm(ChargeForm, BulkConfirmationForm):
     """A charge for several students of a batch. The second page repeats it as hidden fields."""
 
-    students = forms.ModelMultipleChoiceField(
+    students = SelectedRowsField(
         queryset=None,
         error_messages={
             "required": "Tick at least one student.",
