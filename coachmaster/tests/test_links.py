@@ -110,6 +110,7 @@ class Reader:
         send = self.client.get if values is None else self.client.post
         response = send(address, values, follow=True)
         transaction.savepoint_rollback(before)
+        transaction.savepoint_commit(before)  # PostgreSQL keeps locks for each savepoint
         is_page = response.get("Content-Type", "").startswith("text/html")
         errors = []
         if is_page and response.context and "messages" in response.context:
