@@ -1,7 +1,6 @@
 from django.conf import settings
 from django.contrib import messages
 from django.core.mail import EmailMessage
-from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -9,6 +8,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.services import emails
 from coachmaster.core.pagination import PAGE_SIZE
+from coachmaster.core.rehearsal import rehearse
 from coachmaster.core.reminders import Channel, RecentlyReminded, ReminderForm
 
 
@@ -68,8 +68,8 @@ def remind_by_email(request, kind):
 
 def _ask_before_emails(request, form, kind, remind, back):
     """Show to whom the emails would go, and the text of the first one."""
-    fresh = {notice.student.pk for notice in _rehearse(remind, leave_out=True)}
-    notices = _rehearse(remind, again=True)
+    fresh = {notice.student.pk for notice in rehearse(remind, leave_out=True)}
+    notices = rehearse(remind, again=True)
     if not notices:
         messages.error(request, f"Nobody was reminded: {kind.reasons}.")
         return redirect(back)
@@ -77,14 +77,6 @@ def _ask_before_emails(request, form, kind, remind, back):
         notice.is_recent = notice.student.pk not in fresh
     context = {"form": form, "notices": notices, "fresh": len(fresh), "back": back}
     return render(request, "includes/remind_by_email.html", context)
-
-
-def _rehearse(remind, **options):
-    """Return the notices that ``remind`` would send, and record nothing."""
-    with transaction.atomic():
-        notices = remind(**options)
-        transaction.set_rollback(True)
-    return notices
 
 
 def _show_results(request, notices, sent, suffix):

@@ -66,13 +66,6 @@ def undo_promise(action):
     return _UNDOS[action.kind].promise(action) if action.kind in _UNDOS else ""
 
 
-def rehearse(service, **arguments):
-    """Call a service and take everything back. Raise its ValidationError."""
-    with transaction.atomic():
-        service(**arguments)
-        transaction.set_rollback(True)
-
-
 def find_done(token):
     """Return the action that the form with ``token`` has done already, if any."""
     return BulkAction.objects.filter(token=token).first() if token else None

@@ -9,12 +9,13 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO
 from coachmaster.core.querysets import restricted_id
+from coachmaster.core.rehearsal import rehearse
 from coachmaster.core.text import plural
 from coachmaster.core.views import form_page
 from finance.forms.batch_enrollments import BatchCompletionConfirmationForm
 from finance.forms.enrollments import BatchCompletionForm
 from finance.services.batch_completions import UNDO_PROMISE, complete_batch
-from finance.services.bulk_actions import digest_of, rehearse
+from finance.services.bulk_actions import digest_of
 
 from .bulk_actions import BulkRow, confirmation_page, show_result
 

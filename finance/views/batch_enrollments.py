@@ -9,12 +9,13 @@ from accounts.models import StudentProfile, User
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import display, short
 from coachmaster.core.querysets import restricted_id
+from coachmaster.core.rehearsal import rehearse
 from coachmaster.core.text import plural
 from finance.forms.batch_enrollments import BatchEnrollConfirmationForm
 from finance.forms.enrollments import BatchEnrollForm
 from finance.models import FeePlan
 from finance.services.batch_enrollments import UNDO_PROMISE, enroll_several
-from finance.services.bulk_actions import digest_of, rehearse
+from finance.services.bulk_actions import digest_of
 from finance.services.fee_plans import plan_rows
 
 from .bulk_actions import BulkRow, confirmation_page, show_result
